@@ -1,0 +1,669 @@
+"""The one registry of table schemas.
+
+Belongs here: what each table holds, column by column. DDL, Dagster's column metadata, generic
+asset checks and the documentation are all derived from it. Does not belong here: reading or
+writing tables (`warehouse`), or checks of a single stage.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import polars as pl
+
+from personax_assets.datasets import DEFAULT_RATERS, FACE_ATTRIBUTES, LEAGUES, TRAITS, SubDataset
+
+TESTS = ("kci", "rcit", "hsic", "chi2", "gsq")
+"""The five independence tests of the paper, in its order."""
+
+PHOTOGRAPH_STATUSES = (
+    "ok",
+    "no_face",
+    "many_faces",
+    "small_face",
+    "blurry",
+    "undecodable",
+    "too_large",
+)
+
+ANSWER_STATUSES = (
+    "ok",
+    "refusal",
+    "content_filter",
+    "truncated",
+    "invalid_json",
+    "schema_violation",
+    "empty",
+    "http_4xx",
+    "http_5xx",
+    "rate_limited",
+    "quota",
+    "timeout",
+    "transport",
+    "not_rated",
+)
+
+_POLARS: dict[str, type[pl.DataType] | pl.DataType] = {
+    "VARCHAR": pl.String,
+    "BOOLEAN": pl.Boolean,
+    "SMALLINT": pl.Int16,
+    "INTEGER": pl.Int32,
+    "BIGINT": pl.Int64,
+    "DOUBLE": pl.Float64,
+    "BLOB": pl.Binary,
+    "TIMESTAMP": pl.Datetime("us"),
+}
+
+EMBEDDING = "FLOAT[n]"
+"""Type of an embedding column whose dimension the encoder decides."""
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column of a table.
+
+    Parameters
+    ----------
+    name : str
+        Column name.
+    type : str
+        DuckDB type; `FLOAT[n]` stands for an embedding of a dimension yet to be known.
+    description : str
+        Meaning, with the unit where there is one.
+    nullable : bool
+        Whether NULL (unknown) is allowed.
+    minimum, maximum : float, optional
+        Inclusive range of plausible values.
+    values : tuple of str
+        The allowed values of a categorical column; empty if free.
+    lineage : tuple of str
+        The columns it is computed from, as `table.column` of the same sub-dataset.
+    """
+
+    name: str
+    type: str
+    description: str
+    nullable: bool = True
+    minimum: float | None = None
+    maximum: float | None = None
+    values: tuple[str, ...] = ()
+    lineage: tuple[str, ...] = ()
+
+    @property
+    def polars(self) -> pl.DataType | type[pl.DataType]:
+        """The polars type that round-trips with the DuckDB type."""
+        if self.type.startswith("FLOAT["):
+            return pl.Array(pl.Float32, int(self.type[6:-1]))
+        return _POLARS[self.type]
+
+
+@dataclass(frozen=True)
+class TableSchema:
+    """One table.
+
+    Parameters
+    ----------
+    name : str
+        Table name inside the sub-dataset's schema.
+    row : str
+        What one row is, as a sentence.
+    key : tuple of str
+        Columns that together identify a row.
+    columns : tuple of Column
+        All columns in order, the key first.
+    """
+
+    name: str
+    row: str
+    key: tuple[str, ...]
+    columns: tuple[Column, ...]
+
+    def __getitem__(self, column: str) -> Column:
+        """Return a column by name."""
+        return next(c for c in self.columns if c.name == column)
+
+    @property
+    def column_names(self) -> tuple[str, ...]:
+        """Names of all columns, in order."""
+        return tuple(column.name for column in self.columns)
+
+    @property
+    def polars(self) -> dict[str, pl.DataType | type[pl.DataType]]:
+        """Column names and polars types, in order."""
+        return {column.name: column.polars for column in self.columns}
+
+    def with_dimension(self, dimension: int) -> "TableSchema":
+        """Return the schema with its embedding columns at the given dimension."""
+        return replace(
+            self,
+            columns=tuple(
+                replace(c, type=f"FLOAT[{dimension}]") if c.type == EMBEDDING else c
+                for c in self.columns
+            ),
+        )
+
+    def ddl(self, table: str) -> str:
+        """Return the CREATE TABLE statement for the qualified name `table`."""
+        columns = ", ".join(
+            f'"{c.name}" {c.type}{"" if c.nullable else " NOT NULL"}' for c in self.columns
+        )
+        return f"CREATE TABLE IF NOT EXISTS {table} ({columns})"
+
+
+def _key(name: str, description: str, *lineage: str, type: str = "VARCHAR") -> Column:
+    return Column(name, type, description, nullable=False, lineage=lineage)
+
+
+PERSON = "The person: stable across refreshes and machines."
+
+_INPUT_HASH = Column(
+    "input_hash", "VARCHAR", "Hash of everything the row was computed from.", nullable=False
+)
+
+_PLACE = (
+    Column("latitude", "DOUBLE", "Degrees north.", minimum=-90, maximum=90),
+    Column("longitude", "DOUBLE", "Degrees east.", minimum=-180, maximum=180),
+)
+
+_STRATUM = {
+    "league": Column("league", "VARCHAR", "The league.", values=LEAGUES),
+    "occupation": Column("occupation", "VARCHAR", "Main occupation."),
+    "gender": Column("gender", "VARCHAR", "Gender as the source states it."),
+}
+
+
+def _bio_extras(sub: SubDataset) -> tuple[Column, ...]:
+    return tuple(
+        replace(
+            _STRATUM.get(name)
+            or Column(name, "BOOLEAN", f"CelebA attribute: {name.replace('_', ' ')}."),
+            lineage=(f"raw_bios.{name}",),
+        )
+        for name in sub.bio_columns
+    )
+
+
+def raw_bios(sub: SubDataset) -> TableSchema:
+    """Rows as the sources give them, every value a string."""
+    extras = tuple(
+        Column(
+            name,
+            "VARCHAR",
+            f"{name.replace('_', ' ').capitalize()} as the source gives it.",
+            nullable=name != "league",
+            values=LEAGUES if name == "league" else (),
+        )
+        for name in sub.bio_columns
+    )
+    return TableSchema(
+        "raw_bios",
+        f"One row of a source about one {sub.person}, as read and before any cleaning.",
+        ("record_id",),
+        (
+            _key("record_id", "Hash of source, file, row number and content."),
+            Column("source", "VARCHAR", "Name of the source.", nullable=False),
+            Column("source_file", "VARCHAR", "File or address the row is from.", nullable=False),
+            Column("source_row", "BIGINT", "Row number in it, the first data row is 1."),
+            Column("source_id", "VARCHAR", "The source's own id of the person."),
+            Column("name", "VARCHAR", "Full name."),
+            Column("birth_date", "VARCHAR", "Birth date as the source writes it."),
+            Column("birth_date_format", "VARCHAR", "How to read it: a strptime format."),
+            Column("country", "VARCHAR", "Country as the source writes it: a name or a code."),
+            Column(
+                "country_basis",
+                "VARCHAR",
+                "Whether the country is of nationality or of birth.",
+                values=("nationality", "birth"),
+            ),
+            Column("latitude", "VARCHAR", "Degrees north, where the source states a place."),
+            Column("longitude", "VARCHAR", "Degrees east, where the source states a place."),
+            Column("height", "VARCHAR", "Height as the source writes it."),
+            Column("height_unit", "VARCHAR", "Unit of a bare number in `height`."),
+            Column("weight", "VARCHAR", "Weight as the source writes it."),
+            Column("weight_unit", "VARCHAR", "Unit of a bare number in `weight`."),
+            Column("snapshot", "VARCHAR", "When the source observed the row, ISO 8601."),
+            Column("photograph", "VARCHAR", "File names of photographs, separated by '|'."),
+            *extras,
+            Column("raw", "VARCHAR", "The source row as JSON, unchanged."),
+            Column("simulated", "BOOLEAN", "Whether the person is invented.", nullable=False),
+        ),
+    )
+
+
+def bios(sub: SubDataset) -> TableSchema:
+    """Typed, cleaned, current bios."""
+    raw = "raw_bios."
+    return TableSchema(
+        "bios",
+        f"One {sub.person} as currently known; unknown is NULL.",
+        ("person_id",),
+        (
+            _key("person_id", PERSON, raw + "source", raw + "source_id"),
+            Column("name", "VARCHAR", "Full name.", nullable=False, lineage=(raw + "name",)),
+            *(
+                Column(
+                    f"birth_{part}",
+                    "SMALLINT",
+                    f"{part.capitalize()} of birth.",
+                    minimum=low,
+                    maximum=high,
+                    lineage=(raw + "birth_date",),
+                )
+                for part, low, high in (("year", 1850, 2030), ("month", 1, 12), ("day", 1, 31))
+            ),
+            Column("country", "VARCHAR", "ISO 3166 alpha-2 code.", lineage=(raw + "country",)),
+            Column(
+                "country_basis",
+                "VARCHAR",
+                "Whether `country` is of nationality or of birth.",
+                values=("nationality", "birth"),
+                lineage=(raw + "country_basis",),
+            ),
+            *(replace(c, lineage=(raw + c.name, raw + "country")) for c in _PLACE),
+            Column(
+                "height_cm",
+                "DOUBLE",
+                "Height in centimetres.",
+                minimum=100,
+                maximum=260,
+                lineage=(raw + "height",),
+            ),
+            Column(
+                "weight_kg",
+                "DOUBLE",
+                "Weight in kilograms.",
+                minimum=30,
+                maximum=260,
+                lineage=(raw + "weight",),
+            ),
+            *_bio_extras(sub),
+            Column(
+                "photograph",
+                "VARCHAR",
+                "File names of photographs, separated by '|'.",
+                lineage=(raw + "photograph",),
+            ),
+            Column("source", "VARCHAR", "Name of the source.", nullable=False),
+            Column("source_id", "VARCHAR", "The source's own id, if it has one."),
+            Column("simulated", "BOOLEAN", "Whether the person is invented.", nullable=False),
+            Column(
+                "notes",
+                "VARCHAR",
+                "What cleaning set to NULL and why, as JSON: field to reason.",
+            ),
+        ),
+    )
+
+
+def bios_history(sub: SubDataset) -> TableSchema:
+    """Every version of every bio."""
+    current = bios(sub)
+    return TableSchema(
+        "bios_history",
+        f"One version of one {sub.person}'s bio and the time in which it held.",
+        ("person_id", "valid_from"),
+        (
+            current["person_id"],
+            Column("valid_from", "TIMESTAMP", "Start of validity, UTC.", nullable=False),
+            Column("valid_to", "TIMESTAMP", "End of validity, UTC; NULL while current."),
+            *current.columns[1:],
+            Column("row_hash", "VARCHAR", "Hash of the bio's values.", nullable=False),
+        ),
+    )
+
+
+def quarantine(table: str) -> TableSchema:
+    """Rows that could not be used, kept whole with the reason."""
+    return TableSchema(
+        table,
+        "One source row that could not be used, with the reason.",
+        ("source_file", "source_row", "field", "reason"),
+        (
+            Column("source_file", "VARCHAR", "File or address the row is from.", nullable=False),
+            Column("source_row", "BIGINT", "Row number in it, the first data row is 1."),
+            Column("field", "VARCHAR", "The field at fault; NULL for the row as a whole."),
+            Column("reason", "VARCHAR", "What is wrong and what would mend it.", nullable=False),
+            Column("raw_row", "VARCHAR", "The row as read."),
+        ),
+    )
+
+
+def face_crops(sub: SubDataset) -> TableSchema:
+    """Face crops with a status for every photograph."""
+    return TableSchema(
+        "face_crops",
+        f"One photograph of one {sub.person}: the face found in it, or why there is none.",
+        ("person_id", "measurement"),
+        (
+            _key("person_id", PERSON, "bios.person_id"),
+            _key("measurement", "Photograph number, from 1.", type="SMALLINT"),
+            Column(
+                "status",
+                "VARCHAR",
+                "`ok`, or the reason why there is no crop.",
+                nullable=False,
+                values=PHOTOGRAPH_STATUSES,
+                lineage=("bios.photograph",),
+            ),
+            Column(
+                "crop",
+                "BLOB",
+                "The face, 224 x 224 pixels, as PNG.",
+                lineage=("bios.photograph",),
+            ),
+            Column("detector", "VARCHAR", "Detector and its version.", nullable=False),
+            Column("box_left", "INTEGER", "Left edge of the face in the photograph, pixels."),
+            Column("box_top", "INTEGER", "Upper edge of the face, pixels."),
+            Column("box_size", "INTEGER", "Side of the square face box, pixels.", minimum=1),
+            Column("faces", "SMALLINT", "Number of faces found.", minimum=0),
+            Column("sharpness", "DOUBLE", "Variance of the Laplacian of the grey crop.", minimum=0),
+            Column(
+                "brightness", "DOUBLE", "Mean grey level of the crop, 0 to 1.", minimum=0, maximum=1
+            ),
+            Column("detail", "VARCHAR", "What is wrong with the photograph, for people."),
+            Column("simulated", "BOOLEAN", "Whether the photograph is drawn.", nullable=False),
+            _INPUT_HASH,
+        ),
+    )
+
+
+def face_embeddings(sub: SubDataset) -> TableSchema:
+    """Face embeddings."""
+    return TableSchema(
+        "face_embeddings",
+        f"One embedded face crop of one {sub.person}.",
+        ("person_id", "measurement"),
+        (
+            _key("person_id", PERSON, "face_crops.person_id"),
+            _key("measurement", "Photograph number.", "face_crops.measurement", type="SMALLINT"),
+            Column(
+                "embedding",
+                EMBEDDING,
+                "The embedding.",
+                nullable=False,
+                lineage=("face_crops.crop",),
+            ),
+            Column("encoder", "VARCHAR", "Encoder and its version.", nullable=False),
+            _INPUT_HASH,
+        ),
+    )
+
+
+def trait_texts(sub: SubDataset, rater: str) -> TableSchema:
+    """One rater's answers."""
+    asked = ("bios.name", f"bios.{sub.stratum}")
+    return TableSchema(
+        f"trait_texts_{rater}",
+        f"One rater's answer about one {sub.person}, or why there is none.",
+        ("person_id",),
+        (
+            _key("person_id", PERSON, "bios.person_id"),
+            *(
+                Column(
+                    f"{trait}_text", "VARCHAR", f"What the rater says about {trait}.", lineage=asked
+                )
+                for trait in TRAITS
+            ),
+            *(
+                Column(
+                    f"{trait}_score",
+                    "SMALLINT",
+                    f"{trait.capitalize()}: 1 low, 2 medium, 3 high, 0 insufficient "
+                    "information, NULL no answer.",
+                    minimum=0,
+                    maximum=3,
+                    lineage=asked,
+                )
+                for trait in TRAITS
+            ),
+            Column(
+                "status",
+                "VARCHAR",
+                "How the call ended; `not_rated` if nobody was asked.",
+                nullable=False,
+                values=ANSWER_STATUSES,
+            ),
+            Column("detail", "VARCHAR", "What went wrong, for people."),
+            Column("model", "VARCHAR", "Model that answered, as it names itself."),
+            Column("prompt_version", "VARCHAR", "Version of the prompt."),
+            Column("simulated", "BOOLEAN", "Whether the rater is simulated."),
+            Column("prompt_tokens", "INTEGER", "Tokens sent, over all attempts.", minimum=0),
+            Column(
+                "completion_tokens", "INTEGER", "Tokens received, over all attempts.", minimum=0
+            ),
+            Column(
+                "cost_usd", "DOUBLE", "Cost in US dollars; NULL if the price is unknown.", minimum=0
+            ),
+            Column("latency_s", "DOUBLE", "Seconds of the last attempt.", minimum=0),
+            Column("attempts", "SMALLINT", "Number of calls made.", minimum=0),
+            Column("request_id", "VARCHAR", "The server's id of the last call."),
+            Column("rated_at", "TIMESTAMP", "When the last call ended, UTC."),
+            _INPUT_HASH,
+        ),
+    )
+
+
+def trait_scores(sub: SubDataset, raters: Sequence[str] = DEFAULT_RATERS) -> TableSchema:
+    """Scores over raters."""
+    return TableSchema(
+        "trait_scores",
+        f"One trait of one {sub.person}: each rater's score and their median.",
+        ("person_id", "trait"),
+        (
+            _key("person_id", PERSON, "bios.person_id"),
+            Column("trait", "VARCHAR", "Big Five trait.", nullable=False, values=TRAITS),
+            *(
+                Column(
+                    rater,
+                    "SMALLINT",
+                    f"Score by {rater}; 0 insufficient information.",
+                    minimum=0,
+                    maximum=3,
+                    lineage=tuple(f"trait_texts_{rater}.{trait}_score" for trait in TRAITS),
+                )
+                for rater in raters
+            ),
+            Column(
+                "score",
+                "DOUBLE",
+                "Median over raters with a non-zero score: 1, 1.5, 2, 2.5 or 3; NULL if none.",
+                minimum=1,
+                maximum=3,
+                lineage=tuple(
+                    f"trait_texts_{rater}.{trait}_score" for rater in raters for trait in TRAITS
+                ),
+            ),
+            Column(
+                "n_raters", "SMALLINT", "Raters with a non-zero score.", nullable=False, minimum=0
+            ),
+        ),
+    )
+
+
+def rater_quality(sub: SubDataset, raters: Sequence[str] = DEFAULT_RATERS) -> TableSchema:
+    """How well the raters do."""
+    return TableSchema(
+        "rater_quality",
+        f"One measure of one rater (or of all raters together) over the {sub.people}.",
+        ("rater", "trait", "measure"),
+        (
+            _key("rater", "The rater; `all` for agreement between raters."),
+            _key("trait", "The trait; `all` for measures that do not depend on one."),
+            _key("measure", "What is measured."),
+            Column(
+                "value",
+                "DOUBLE",
+                "The value; a share, seconds, tokens or alpha.",
+                lineage=tuple(f"trait_texts_{rater}.status" for rater in raters),
+            ),
+            Column("n", "BIGINT", "Number of answers or people behind it.", minimum=0),
+        ),
+    )
+
+
+def text_embeddings(sub: SubDataset, raters: Sequence[str] = DEFAULT_RATERS) -> TableSchema:
+    """Embeddings of the trait texts."""
+    return TableSchema(
+        "text_embeddings",
+        f"One rater's text about one {sub.person}, embedded with the name masked.",
+        ("person_id", "rater"),
+        (
+            _key("person_id", PERSON, "bios.person_id"),
+            _key("rater", "Who wrote the text."),
+            Column(
+                "embedding",
+                EMBEDDING,
+                "The embedding.",
+                nullable=False,
+                lineage=tuple(
+                    f"trait_texts_{rater}.{trait}_text" for rater in raters for trait in TRAITS
+                ),
+            ),
+            Column("encoder", "VARCHAR", "Encoder and its version.", nullable=False),
+            _INPUT_HASH,
+        ),
+    )
+
+
+def independence_tests(sub: SubDataset) -> TableSchema:
+    """Level I."""
+    data = ("trait_scores.score", *(f"bios.{v.name}" for v in sub.variables))
+    return TableSchema(
+        "independence_tests",
+        "One independence test of one trait against one variable.",
+        ("profile", "rater", "given", "trait", "variable", "test"),
+        (
+            Column(
+                "profile",
+                "VARCHAR",
+                "Settings: the paper's, or the recommended ones.",
+                nullable=False,
+                values=("paper", "recommended"),
+            ),
+            Column("rater", "VARCHAR", "`aggregate`, or a rater's name.", nullable=False),
+            Column("given", "VARCHAR", "Variable conditioned on; NULL for none."),
+            Column("trait", "VARCHAR", "Big Five trait.", nullable=False, values=TRAITS),
+            Column("variable", "VARCHAR", "Column of `bios`.", nullable=False),
+            Column("test", "VARCHAR", "The test.", nullable=False, values=TESTS),
+            Column("statistic", "DOUBLE", "The test's statistic.", lineage=data),
+            Column(
+                "p_value",
+                "DOUBLE",
+                "P-value; NULL if the test could not be run.",
+                minimum=0,
+                maximum=1,
+                lineage=data,
+            ),
+            Column(
+                "log10_p", "DOUBLE", "Base-10 logarithm of the p-value.", maximum=0, lineage=data
+            ),
+            Column(
+                "q_value",
+                "DOUBLE",
+                "Benjamini-Hochberg adjusted p-value.",
+                minimum=0,
+                maximum=1,
+                lineage=data,
+            ),
+            Column("effect_size", "DOUBLE", "Strength of the dependence, 0 to 1.", lineage=data),
+            Column("effect_measure", "VARCHAR", "What `effect_size` is."),
+            Column("n", "BIGINT", "People with both values.", minimum=0),
+            Column("dependent", "BOOLEAN", "Whether p < 0.05.", lineage=data),
+            Column("null_approximation", "VARCHAR", "Where the null distribution comes from."),
+            Column(
+                "sparse_share", "DOUBLE", "Share of expected counts below 5.", minimum=0, maximum=1
+            ),
+            Column("status", "VARCHAR", "`ok`, or why there is no p-value.", nullable=False),
+            Column("warning", "VARCHAR", "Assumption of the test that does not hold."),
+        ),
+    )
+
+
+def latent_names(sub: SubDataset) -> tuple[str, ...]:
+    """Names of the latents: modality by modality, then the shared ones."""
+    return (
+        *(f"{m.latent_prefix}_{i + 1}" for m in sub.modalities for i in range(m.n_latents)),
+        *(f"shared_{i + 1}" for i in range(sub.n_shared_latents)),
+    )
+
+
+def latents(sub: SubDataset) -> TableSchema:
+    """Level II latents."""
+    return TableSchema(
+        "latents",
+        f"The latents of one {sub.person} by the registered champion model.",
+        ("person_id",),
+        (
+            _key("person_id", PERSON, "bios.person_id"),
+            *(
+                Column(
+                    name,
+                    "DOUBLE",
+                    "Latent variable, arbitrary unit.",
+                    lineage=("face_embeddings.embedding", "text_embeddings.embedding"),
+                )
+                for name in latent_names(sub)
+            ),
+            Column("model_version", "VARCHAR", "Version in the model registry.", nullable=False),
+        ),
+    )
+
+
+def latent_graph(sub: SubDataset) -> TableSchema:
+    """Edges between latents."""
+    return TableSchema(
+        "latent_graph",
+        "One edge of the estimated graph over latents.",
+        ("source", "target"),
+        (
+            _key("source", "Latent at the tail of the edge.", "latents.shared_1"),
+            _key("target", "Latent at its head.", "latents.shared_1"),
+            Column(
+                "kind",
+                "VARCHAR",
+                "`directed`, or `undirected` where the data cannot tell.",
+                nullable=False,
+                values=("directed", "undirected"),
+            ),
+            Column(
+                "strength",
+                "DOUBLE",
+                "Absolute partial correlation given all other latents.",
+                minimum=0,
+                maximum=1,
+            ),
+            Column("method", "VARCHAR", "How the graph was estimated.", nullable=False),
+        ),
+    )
+
+
+def sub_dataset_tables(
+    sub: SubDataset, raters: Sequence[str] = DEFAULT_RATERS
+) -> dict[str, TableSchema]:
+    """Return every table of a sub-dataset by name, in the order of the data flow."""
+    tables = (
+        raw_bios(sub),
+        bios(sub),
+        bios_history(sub),
+        face_crops(sub),
+        face_embeddings(sub),
+        *(trait_texts(sub, rater) for rater in raters),
+        trait_scores(sub, raters),
+        rater_quality(sub, raters),
+        text_embeddings(sub, raters),
+        independence_tests(sub),
+        latents(sub),
+        latent_graph(sub),
+    )
+    return {table.name: table for table in tables}
+
+
+__all__ = [
+    "ANSWER_STATUSES",
+    "FACE_ATTRIBUTES",
+    "PHOTOGRAPH_STATUSES",
+    "TESTS",
+    "Column",
+    "TableSchema",
+    "latent_names",
+    "sub_dataset_tables",
+]
