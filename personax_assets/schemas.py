@@ -5,6 +5,7 @@ asset checks and the documentation are all derived from it. Does not belong here
 writing tables (`warehouse`), or checks of a single stage.
 """
 
+import builtins
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -89,7 +90,7 @@ class Column:
     lineage: tuple[str, ...] = ()
 
     @property
-    def polars(self) -> pl.DataType | type[pl.DataType]:
+    def polars(self) -> "pl.DataType | builtins.type[pl.DataType]":
         """The polars type that round-trips with the DuckDB type."""
         if self.type.startswith("FLOAT["):
             return pl.Array(pl.Float32, int(self.type[6:-1]))
