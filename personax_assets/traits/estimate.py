@@ -1,0 +1,87 @@
+"""What a run would take, told before it starts.
+
+Belongs here: the number of calls that the journal does not spare, and their likely tokens, cost
+and time. Does not belong here: bounds that must hold (`budget`).
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from personax_assets.traits.budget import likely_prompt_tokens
+from personax_assets.traits.journal import Journal
+from personax_assets.traits.prompts import Request
+from personax_assets.traits.raters import RaterConfig
+
+ASSUMED_LATENCY_S = 8.0
+"""Seconds per call, as long as the journal holds no answer of the rater."""
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """What asking would take, if every call succeeds at once.
+
+    Parameters
+    ----------
+    calls : int
+        Requests without an answer in the journal.
+    prompt_tokens, completion_tokens : int
+        Tokens in both directions.
+    cost_usd : float, optional
+        Their price; None if the rater's prices are unknown.
+    minutes : float
+        Time, by the slowest of concurrency, requests and tokens per minute.
+    measured : bool
+        Whether tokens and latency come from earlier answers of this rater.
+    """
+
+    calls: int
+    prompt_tokens: int
+    completion_tokens: int
+    cost_usd: float | None
+    minutes: float
+    measured: bool
+
+
+def pending(requests: Sequence[Request], journal: Journal) -> list[Request]:
+    """Return the requests that the journal has no answer for, each key once."""
+    answered = journal.answered(request.key for request in requests)
+    return list({r.key: r for r in reversed(requests) if r.key not in answered}.values())[::-1]
+
+
+def estimate(requests: Sequence[Request], rater: RaterConfig, journal: Journal) -> Estimate:
+    """Tell what asking for the missing answers would take.
+
+    Parameters
+    ----------
+    requests : sequence of Request
+        Everything that is wanted.
+    rater : RaterConfig
+        Who would be asked.
+    journal : Journal
+        What is there already.
+
+    Returns
+    -------
+    Estimate
+        Calls, tokens, cost and minutes.
+    """
+    wanted = pending(requests, journal)
+    calls = len(wanted)
+    if not calls:
+        return Estimate(0, 0, 0, None if rater.prices is None else 0.0, 0.0, measured=True)
+    prompt = wanted[0].prompt
+    typical = journal.typical(rater, prompt.version)
+    sent = round(
+        calls * typical["prompt_tokens"]
+        if "prompt_tokens" in typical
+        else sum(likely_prompt_tokens(request) for request in wanted)
+    )
+    received = round(calls * typical.get("completion_tokens", prompt.expected_output_tokens))
+    latency_s = typical.get("latency_s", ASSUMED_LATENCY_S)
+    minutes = max(
+        calls * latency_s / rater.concurrency / 60,
+        calls / rater.rpm if rater.rpm else 0.0,
+        (sent + received) / rater.tpm if rater.tpm else 0.0,
+    )
+    cost = None if rater.prices is None else rater.prices.cost(sent, received)
+    return Estimate(calls, sent, received, cost, minutes, measured=bool(typical))

@@ -1,0 +1,344 @@
+"""The journal of every call, in SQLite.
+
+Belongs here: what is written before and after each call, what is read back, and the lock that
+lets one process at a time ask a rater. Does not belong here: calling, retrying, or deciding.
+
+A call is entered before it is sent and completed as it ends, each in its own durable
+transaction. An answer is therefore on disk before anything else happens with it, and a call
+that was on its way when a process died stays visible: it may have been paid for.
+"""
+
+import fcntl
+import json
+import sqlite3
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from personax_assets.errors import PersonaXError
+from personax_assets.traits.outcomes import Call
+from personax_assets.traits.prompts import Request
+from personax_assets.traits.raters import RaterConfig
+
+FORMAT = 1
+"""Version of the tables below, kept in the file's `user_version`."""
+
+INTERRUPTED = "interrupted"
+"""Outcome of a call whose process died: the answer, if there was one, is lost."""
+
+_TABLES = """
+CREATE TABLE IF NOT EXISTS calls (
+    id INTEGER PRIMARY KEY,
+    request_key TEXT NOT NULL,
+    person_id TEXT NOT NULL,
+    rater TEXT NOT NULL,
+    provider TEXT NOT NULL,
+    model TEXT NOT NULL,
+    simulated INTEGER NOT NULL,
+    prompt_version TEXT NOT NULL,
+    repeat INTEGER NOT NULL,
+    attempt INTEGER NOT NULL,
+    started_at REAL NOT NULL,
+    reserved_tokens INTEGER NOT NULL,
+    reserved_usd REAL,
+    ended_at REAL,
+    latency_s REAL,
+    outcome TEXT,
+    detail TEXT,
+    text TEXT,
+    answer TEXT,
+    prompt_tokens INTEGER,
+    completion_tokens INTEGER,
+    cached_tokens INTEGER,
+    reasoning_tokens INTEGER,
+    cost_usd REAL,
+    model_returned TEXT,
+    fingerprint TEXT,
+    request_id TEXT
+) STRICT;
+CREATE INDEX IF NOT EXISTS calls_by_request ON calls (request_key);
+CREATE INDEX IF NOT EXISTS calls_by_time ON calls (rater, started_at);
+"""
+
+_ENDED = (
+    "ended_at",
+    "latency_s",
+    "outcome",
+    "detail",
+    "text",
+    "answer",
+    "prompt_tokens",
+    "completion_tokens",
+    "cached_tokens",
+    "reasoning_tokens",
+    "cost_usd",
+    "model_returned",
+    "fingerprint",
+    "request_id",
+)
+
+
+class JournalError(PersonaXError):
+    """The journal cannot be used."""
+
+
+@dataclass(frozen=True)
+class Record:
+    """Everything that the journal knows about one request.
+
+    Parameters
+    ----------
+    person_id : str
+        For whom it was asked first.
+    outcome, detail, answer : optional
+        How it ended: the answer if there ever was one, else the last failure.
+    model, fingerprint, request_id, prompt_version, simulated, latency_s, ended_at
+        Of that call.
+    calls : int
+        Number of calls made.
+    prompt_tokens, completion_tokens, cost_usd : optional
+        Over all calls, failed ones included; None where nothing is known.
+    """
+
+    person_id: str
+    outcome: str
+    detail: str | None
+    answer: dict[str, str | int] | None
+    model: str | None
+    request_id: str | None
+    prompt_version: str
+    simulated: bool
+    latency_s: float | None
+    ended_at: float
+    calls: int
+    prompt_tokens: int | None
+    completion_tokens: int | None
+    cost_usd: float | None
+
+
+class Journal:
+    """The journal in one SQLite file, usable as a context manager.
+
+    Parameters
+    ----------
+    path : Path
+        The file; it is made if it is not there.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            # Dagster may run the steps that share a journal in different threads.
+            self._db = sqlite3.connect(
+                path, timeout=60, isolation_level=None, check_same_thread=False
+            )
+            self._db.execute("PRAGMA journal_mode = WAL")
+            # An answer that was paid for must outlive a power cut, too.
+            self._db.execute("PRAGMA synchronous = FULL")
+            found = self._db.execute("PRAGMA user_version").fetchone()[0]
+            if found == 0:
+                self._db.executescript(f"BEGIN IMMEDIATE; {_TABLES} COMMIT")
+                self._db.execute(f"PRAGMA user_version = {FORMAT}")
+        except (OSError, sqlite3.Error) as error:
+            raise JournalError(f"the journal {path} cannot be opened: {error}") from None
+        if found not in (0, FORMAT):
+            raise JournalError(
+                f"the journal {path} has format {found}, this program writes format {FORMAT}: "
+                "use another home or the program that wrote it"
+            )
+
+    def __enter__(self) -> "Journal":
+        """Return the journal itself."""
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Close the file."""
+        self.close()
+
+    def close(self) -> None:
+        """Close the file; everything entered is in it already."""
+        self._db.close()
+
+    @contextmanager
+    def exclusive(self, rater: str, on_wait: Callable[[str], None]) -> Iterator[int]:
+        """Be the only process that asks a rater.
+
+        The lock is the kernel's: it goes with the process, however that ends. Whoever holds it
+        knows that a call without an end belongs to a process that died.
+
+        Parameters
+        ----------
+        rater : str
+            The rater's name.
+        on_wait : callable
+            Told once, in a sentence, when another process is in the way.
+
+        Yields
+        ------
+        int
+            Number of calls that were on their way when an earlier process died.
+        """
+        lock = self.path.with_name(f"{self.path.name}.{rater}.lock")
+        with lock.open("w") as handle:
+            told = False
+            while True:
+                try:
+                    fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    break
+                except BlockingIOError:
+                    if not told:
+                        on_wait(f"waiting for another run that is asking {rater}")
+                        told = True
+                    time.sleep(0.1)
+            yield self._sweep(rater)
+
+    def begin(
+        self,
+        request: Request,
+        rater: RaterConfig,
+        attempt: int,
+        reserved_tokens: int,
+        reserved_usd: float | None,
+    ) -> int:
+        """Enter a call that is about to be sent and return its number."""
+        cursor = self._db.execute(
+            "INSERT INTO calls (request_key, person_id, rater, provider, model, simulated, "
+            "prompt_version, repeat, attempt, started_at, reserved_tokens, reserved_usd) "
+            "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            (
+                request.key,
+                request.person_id,
+                rater.name,
+                rater.provider,
+                rater.model,
+                rater.simulated,
+                request.prompt.version,
+                request.repeat,
+                attempt,
+                time.time(),
+                reserved_tokens,
+                reserved_usd,
+            ),
+        )
+        assert cursor.lastrowid is not None
+        return cursor.lastrowid
+
+    def end(self, number: int, call: Call, latency_s: float, cost_usd: float | None) -> None:
+        """Complete a call as it ended."""
+        answer = None if call.answer is None else json.dumps(dict(call.answer), ensure_ascii=False)
+        values = (
+            time.time(),
+            latency_s,
+            call.outcome,
+            call.detail,
+            call.text,
+            answer,
+            call.usage.prompt,
+            call.usage.completion,
+            call.usage.cached,
+            call.usage.reasoning,
+            cost_usd,
+            call.model,
+            call.fingerprint,
+            call.request_id,
+        )
+        assignments = ", ".join(f"{column} = ?" for column in _ENDED)
+        self._db.execute(f"UPDATE calls SET {assignments} WHERE id = ?", (*values, number))
+
+    def answered(self, keys: Iterable[str]) -> set[str]:
+        """Return those of the keys that have an answer."""
+        rows = self._db.execute(
+            "SELECT DISTINCT request_key FROM json_each(?) AS asked "
+            "JOIN calls ON request_key = asked.value WHERE outcome = 'ok'",
+            (json.dumps(list(keys)),),
+        )
+        return {key for (key,) in rows}
+
+    def records(self, keys: Iterable[str]) -> dict[str, Record]:
+        """Return what is known about requests; keys of which nothing is known are left out."""
+        rows = self._db.execute(
+            """
+            WITH known AS (
+                SELECT request_key,
+                       coalesce(
+                           max(id) FILTER (WHERE outcome = 'ok'),
+                           max(id) FILTER (WHERE outcome <> ?)
+                       ) AS id,
+                       count(*) AS calls, sum(prompt_tokens), sum(completion_tokens), sum(cost_usd)
+                FROM (SELECT DISTINCT value FROM json_each(?)) AS asked
+                JOIN calls ON request_key = asked.value
+                WHERE outcome IS NOT NULL
+                GROUP BY request_key
+            )
+            SELECT known.request_key, person_id, outcome, detail, answer, model_returned,
+                   request_id, prompt_version, simulated, latency_s, ended_at, known.*
+            FROM known JOIN calls USING (id)
+            """,
+            (INTERRUPTED, json.dumps(list(keys))),
+        )
+        return {key: _record(values) for key, *values in rows}
+
+    def sent_since(self, rater: str, moment: float) -> list[tuple[float, int]]:
+        """Return when calls to a rater were sent since a moment, and the tokens they count for."""
+        return self._db.execute(
+            "SELECT started_at, coalesce(prompt_tokens + completion_tokens, reserved_tokens) "
+            "FROM calls WHERE rater = ? AND started_at > ? ORDER BY started_at",
+            (rater, moment),
+        ).fetchall()
+
+    def spent_usd(self, since: float = 0.0) -> float:
+        """Return the US dollars spent since a moment; the worst case where usage is unknown."""
+        row = self._db.execute(
+            "SELECT coalesce(sum(coalesce(cost_usd, reserved_usd)), 0.0) FROM calls "
+            "WHERE started_at >= ?",
+            (since,),
+        ).fetchone()
+        return float(row[0])
+
+    def typical(self, rater: RaterConfig, prompt_version: str) -> dict[str, float]:
+        """Return mean tokens and latency of a rater's answers; empty if it gave none yet."""
+        row = self._db.execute(
+            "SELECT avg(prompt_tokens), avg(completion_tokens), avg(latency_s) FROM calls "
+            "WHERE outcome = 'ok' AND rater = ? AND model = ? AND prompt_version = ?",
+            (rater.name, rater.model, prompt_version),
+        ).fetchone()
+        names = ("prompt_tokens", "completion_tokens", "latency_s")
+        return {name: value for name, value in zip(names, row, strict=True) if value is not None}
+
+    def _sweep(self, rater: str) -> int:
+        """Mark calls that never ended, and return how many there were."""
+        return self._db.execute(
+            "UPDATE calls SET outcome = ?, ended_at = ? WHERE rater = ? AND outcome IS NULL",
+            (INTERRUPTED, time.time(), rater),
+        ).rowcount
+
+
+def _record(values: list[Any]) -> Record:
+    person_id, outcome, detail, answer, model, request_id, version, simulated = values[:8]
+    latency_s, ended_at, _, _, calls, prompt_tokens, completion_tokens, cost_usd = values[8:]
+    return Record(
+        person_id=person_id,
+        outcome=outcome,
+        detail=detail,
+        answer=None if answer is None else json.loads(answer),
+        model=model,
+        request_id=request_id,
+        prompt_version=version,
+        simulated=bool(simulated),
+        latency_s=latency_s,
+        ended_at=ended_at,
+        calls=calls,
+        prompt_tokens=prompt_tokens,
+        completion_tokens=completion_tokens,
+        cost_usd=cost_usd,
+    )

@@ -1,0 +1,169 @@
+"""Simulated raters behind the protocol that real ones speak.
+
+Belongs here: finding the invented person whom a prompt asks about, answering for a simulated
+rater in an OpenAI-compatible body, and a log of all calls. Does not belong here: processes and
+sockets (`simulated_server`), or how a rater judges (`personax_ml.synthetic`).
+
+Whoever is not in the invented cohort is not rated: no trait of a real person is ever made up.
+"""
+
+import asyncio
+import hashlib
+import json
+import math
+import re
+import time
+from collections import Counter
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from personax_assets.datasets import TRAITS
+from personax_assets.traits.faults import (
+    KINDS,
+    Completion,
+    Faults,
+    Reply,
+    error_body,
+    json_reply,
+    rate_limited,
+)
+from personax_ml.synthetic import SIMULATED_RATERS, draw_cohort, person_seed
+
+if TYPE_CHECKING:
+    from starlette.applications import Starlette
+    from starlette.requests import Request
+    from starlette.responses import Response
+
+MODEL_PREFIX = "simulated-"
+
+_NAME_LINE = re.compile(r"^Name: (.+)$", re.MULTILINE)
+
+
+class SimulatedRaters:
+    """Answers chat completions about invented people.
+
+    Parameters
+    ----------
+    datasets : mapping of str to int
+        The sub-datasets to answer for, and the size of each one's cohort.
+    seed : int
+        Seed of the cohorts and of the raters.
+    faults : Faults
+        What goes wrong.
+    """
+
+    def __init__(self, datasets: Mapping[str, int], seed: int, faults: Faults) -> None:
+        self._seed, self._faults = seed, faults
+        self._people: dict[str, dict[str, Any]] = {}
+        for dataset, n in datasets.items():
+            cohort = draw_cohort(dataset, n, seed)
+            people = cohort.bios.select("source_id", "name").join(cohort.factors, on="source_id")
+            self._people |= {row["name"]: row for row in people.iter_rows(named=True)}
+        self._asked: Counter[tuple[str, str]] = Counter()
+        self._closed_until: dict[str, float] = {}
+        self.log: list[dict[str, Any]] = []
+
+    def reply(self, body: Mapping[str, Any]) -> Reply:
+        """Answer one call, entering it into the log."""
+        model = str(body.get("model"))
+        rater = model.removeprefix(MODEL_PREFIX)
+        said = "\n".join(str(message.get("content")) for message in body.get("messages", ()))
+        found = _NAME_LINE.search(said)
+        name = found[1].strip() if found else ""
+        entry = {"at": time.time(), "rater": rater, "name": name, "fault": None, "usage": None}
+        self.log.append(entry)
+        if rater not in SIMULATED_RATERS or not model.startswith(MODEL_PREFIX):
+            message = f"The model {model!r} does not exist"
+            return json_reply(error_body(message, "invalid_request_error", "model_not_found"), 404)
+        if name not in self._people:
+            message = "This person is not in the synthetic cohort; real people are not rated"
+            return json_reply(error_body(message, "invalid_request_error", "person_not_found"), 404)
+        left = self._closed_until.get(rater, 0.0) - time.monotonic()
+        if left > 0:
+            entry["fault"] = "closed"
+            return rate_limited(f"{math.ceil(left * 1000) / 1000}")
+        number = self._asked[rater, name]
+        self._asked[rater, name] += 1
+        kind = self._faults.kind(self._seed, rater, name, number)
+        entry["fault"] = kind
+        if kind in {"rate_limited", "rate_limited_date"}:
+            self._closed_until[rater] = time.monotonic() + self._faults.retry_after_s
+        good = self._completion(body, model, rater, name, said, number)
+        reply = json_reply(good) if kind is None else KINDS[kind](good, self._faults)
+        if reply.status == 200:
+            entry["usage"] = good["usage"]
+        return reply
+
+    def _completion(
+        self, body: Mapping[str, Any], model: str, rater: str, name: str, said: str, number: int
+    ) -> Completion:
+        person = self._people[name]
+        seed = person_seed(self._seed, person["source_id"])
+        answer = SIMULATED_RATERS[rater].answer(person, seed)
+        if _wants_strings(body):
+            answer = {key: str(value) for key, value in answer.items()}
+        content = json.dumps(answer, ensure_ascii=False)
+        sent, received = math.ceil(len(said) / 4), math.ceil(len(content) / 4)
+        digest = hashlib.sha256(f"{self._seed}/{rater}/{name}/{number}".encode()).hexdigest()
+        return {
+            "id": f"chatcmpl-{digest[:29]}",
+            "object": "chat.completion",
+            "created": int(time.time()),
+            "model": model,
+            "system_fingerprint": f"fp_{self._seed:010x}",
+            "choices": [
+                {
+                    "index": 0,
+                    "message": {"role": "assistant", "content": content, "refusal": None},
+                    "logprobs": None,
+                    "finish_reason": "stop",
+                }
+            ],
+            "usage": {
+                "prompt_tokens": sent,
+                "completion_tokens": received,
+                "total_tokens": sent + received,
+                "prompt_tokens_details": {"cached_tokens": 0},
+                "completion_tokens_details": {"reasoning_tokens": 0},
+            },
+        }
+
+
+def build_app(raters: SimulatedRaters, faults: Faults) -> "Starlette":
+    """Return the ASGI application: chat completions, and `GET /log` for tests."""
+    from starlette.applications import Starlette
+    from starlette.responses import JSONResponse, Response
+    from starlette.routing import Route
+
+    async def complete(request: "Request") -> "Response":
+        body = await request.json()
+        if faults.latency_s:
+            await asyncio.sleep(faults.latency_s)
+        reply = raters.reply(body)
+        if reply.hang:
+            await asyncio.sleep(3600)
+        headers = dict(reply.headers)
+        sent = reply.body
+        if reply.cut:
+            headers["content-length"] = str(len(sent))
+            sent = sent[: len(sent) // 2]
+        return Response(sent, reply.status, headers, reply.media_type)
+
+    async def log(request: "Request") -> "Response":
+        return JSONResponse(raters.log)
+
+    return Starlette(
+        routes=[
+            Route("/v1/chat/completions", complete, methods=["POST"]),
+            Route("/log", log),
+        ]
+    )
+
+
+def _wants_strings(body: Mapping[str, Any]) -> bool:
+    """Tell whether the request's schema asks for scores as strings."""
+    try:
+        properties = body["response_format"]["json_schema"]["schema"]["properties"]
+        return bool(properties[f"{TRAITS[0]}_score"]["type"] == "string")
+    except (KeyError, TypeError):
+        return False
