@@ -1,0 +1,146 @@
+"""Contingency tables: all that an independence test needs to know about two columns.
+
+Belongs here: counting, merging, subtracting and splitting tables. Does not belong here: any
+statistic of them.
+"""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from personax_ml.independence.columns import Axis, Column, FloatArray, IntArray
+
+
+@dataclass(frozen=True, eq=False)
+class Table:
+    """Counts of pairs of values, without empty rows or columns.
+
+    Parameters
+    ----------
+    x, y : Axis
+        The distinct values that occur.
+    rows, cols : ndarray of int64, shape (m,)
+        Position of each non-empty cell, ordered by row, then column.
+    cells : ndarray of int64, shape (m,)
+        Its count, positive.
+    missing : int
+        Rows left out because one of the two values is missing.
+    """
+
+    x: Axis
+    y: Axis
+    rows: IntArray
+    cols: IntArray
+    cells: IntArray
+    missing: int = 0
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Number of distinct values of x and of y."""
+        return len(self.x), len(self.y)
+
+    @cached_property
+    def n(self) -> int:
+        """Rows counted."""
+        return int(self.cells.sum())
+
+    @cached_property
+    def counts(self) -> FloatArray:
+        """The dense table, shape (kx, ky)."""
+        dense = np.zeros(self.shape)
+        dense[self.rows, self.cols] = self.cells
+        return dense
+
+    @cached_property
+    def x_counts(self) -> FloatArray:
+        """Row sums."""
+        return np.bincount(self.rows, self.cells, len(self.x)).astype(float)
+
+    @cached_property
+    def y_counts(self) -> FloatArray:
+        """Column sums."""
+        return np.bincount(self.cols, self.cells, len(self.y)).astype(float)
+
+    def transposed(self) -> "Table":
+        """Return the table of (y, x)."""
+        return _canonical(self.y, self.x, self.cols, self.rows, self.cells, self.missing)
+
+    def __add__(self, other: "Table") -> "Table":
+        """Merge the counts of two disjoint sets of rows."""
+        return _combined(self, other, 1)
+
+    def __sub__(self, other: "Table") -> "Table":
+        """Take out the counts of rows that are no longer part of the data."""
+        return _combined(self, other, -1)
+
+
+def crosstab(x: Column, y: Column) -> Table:
+    """Count the pairs of values of two columns of the same rows; rows with a missing value not.
+
+    O(n) time while the table has at most a few cells per row, else O(n log n).
+    """
+    if len(x) != len(y):
+        raise ValueError(f"{x.axis.name} has {len(x)} rows, {y.axis.name} has {len(y)}")
+    present = (x.codes >= 0) & (y.codes >= 0)
+    kx, ky = len(x.axis), len(y.axis)
+    codes = x.codes[present] * ky + y.codes[present]
+    if kx * ky <= 4 * len(x) + 4096:
+        counts = np.bincount(codes, minlength=kx * ky)
+        keys = np.flatnonzero(counts)
+        cells = counts[keys]
+    else:
+        keys, cells = np.unique(codes, return_counts=True)
+    return _without_empty(
+        x.axis, y.axis, keys // max(ky, 1), keys % max(ky, 1), cells, len(x) - len(codes)
+    )
+
+
+def _without_empty(
+    x: Axis, y: Axis, rows: IntArray, cols: IntArray, cells: IntArray, missing: int
+) -> Table:
+    used_x = np.bincount(rows, minlength=len(x)) > 0
+    used_y = np.bincount(cols, minlength=len(y)) > 0
+    return Table(
+        x.take(used_x),
+        y.take(used_y),
+        (np.cumsum(used_x) - 1)[rows],
+        (np.cumsum(used_y) - 1)[cols],
+        cells.astype(np.int64),
+        missing,
+    )
+
+
+def _canonical(
+    x: Axis, y: Axis, rows: IntArray, cols: IntArray, cells: IntArray, missing: int
+) -> Table:
+    keys, inverse = np.unique(rows * max(len(y), 1) + cols, return_inverse=True)
+    sums = np.zeros(len(keys), dtype=np.int64)
+    np.add.at(sums, inverse, cells)
+    if (sums < 0).any():
+        raise ValueError(f"{x.name} by {y.name}: cannot take out rows that were never counted")
+    keys, sums = keys[sums > 0], sums[sums > 0]
+    return _without_empty(x, y, keys // max(len(y), 1), keys % max(len(y), 1), sums, missing)
+
+
+def _combined(first: Table, second: Table, sign: int) -> Table:
+    axes: list[Axis] = []
+    rows: list[IntArray] = []
+    cols: list[IntArray] = []
+    for a, b, i, j, codes in (
+        (first.x, second.x, first.rows, second.rows, rows),
+        (first.y, second.y, first.cols, second.cols, cols),
+    ):
+        if (a.name, a.spec) != (b.name, b.spec):
+            raise ValueError(f"tables of different variables: {a.name} and {b.name}")
+        union = np.unique(np.concatenate((a.values, b.values)))
+        axes.append(Axis(a.name, a.spec, union))
+        codes.extend((np.searchsorted(union, a.values)[i], np.searchsorted(union, b.values)[j]))
+    return _canonical(
+        axes[0],
+        axes[1],
+        np.concatenate(rows),
+        np.concatenate(cols),
+        np.concatenate((first.cells, sign * second.cells)),
+        first.missing + sign * second.missing,
+    )
