@@ -1,0 +1,1 @@
+"""How PersonaX runs: definitions, jobs, the command line, the home folder."""

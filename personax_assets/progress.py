@@ -1,58 +1,68 @@
-"""One seam for progress on long work.
+"""One seam for what a person sees while work goes on.
 
-Belongs here: the protocol by which a stage tells how far it is. Does not belong here: drawing
-(the command line installs a bar, everything else keeps the log lines).
+Belongs here: the protocol by which stages tell that they start, how far they are and how they
+ended. Does not belong here: drawing (the command line installs an observer of its own).
 """
 
 import logging
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from contextvars import ContextVar
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from personax_assets.warehouse import StageRecord
 
 logger = logging.getLogger("personax")
 
 
-class Reporter(Protocol):
-    """Shows the progress of one piece of work."""
+class Observer(Protocol):
+    """Shows what is going on."""
 
-    def advance(self, done: int) -> None:
-        """Tell that `done` more units are finished."""
+    def stage_started(self, asset: str) -> None:
+        """Show that a stage begins."""
 
-    def close(self) -> None:
-        """Tell that the work ended, finished or not."""
+    def stage_ended(self, record: "StageRecord") -> None:
+        """Show how a stage ended."""
+
+    def advanced(self, label: str, done: int, total: int) -> None:
+        """Show that `done` of `total` units of the work called `label` are finished."""
 
 
-class LogReporter:
-    """Writes a line to the log, at most one every ten seconds."""
+class LogObserver:
+    """Writes the progress of long work to the log, at most a line every ten seconds."""
 
     interval_s = 10.0
 
-    def __init__(self, label: str, total: int) -> None:
-        self._label, self._total, self._done = label, total, 0
-        self._started = self._last = time.monotonic()
+    def __init__(self) -> None:
+        self._last = time.monotonic()
 
-    def advance(self, done: int) -> None:
-        """Add to the count and log it when the last line is old enough."""
-        self._done += done
+    def stage_started(self, asset: str) -> None:
+        """Say nothing: Dagster logs its steps itself."""
+
+    def stage_ended(self, record: "StageRecord") -> None:
+        """Say nothing: Dagster logs its steps itself."""
+
+    def advanced(self, label: str, done: int, total: int) -> None:
+        """Log the count when the last line is old enough."""
         now = time.monotonic()
         if now - self._last >= self.interval_s:
             self._last = now
-            rate = self._done / max(now - self._started, 1e-9)
-            logger.info("%s: %d/%d (%.1f/s)", self._label, self._done, self._total, rate)
-
-    def close(self) -> None:
-        """Nothing to release."""
+            logger.info("%s: %d/%d", label, done, total)
 
 
-ReporterFactory = Callable[[str, int], Reporter]
-_factory: ContextVar[ReporterFactory] = ContextVar("personax_progress", default=LogReporter)
+_observer: Observer = LogObserver()
 
 
-def install(factory: ReporterFactory) -> None:
-    """Send the progress of everything that follows in this context to `factory`."""
-    _factory.set(factory)
+def install(observer: Observer) -> None:
+    """Show everything that follows in this process through `observer`."""
+    global _observer
+    _observer = observer
+
+
+def observer() -> Observer:
+    """Return the observer in use."""
+    return _observer
 
 
 @contextmanager
@@ -71,11 +81,13 @@ def progress(label: str, total: int) -> Iterator[Callable[[int], None]]:
     callable
         `advance(done)`: call it with the number of units just finished.
     """
-    if total <= 0:
-        yield lambda done: None
-        return
-    reporter = _factory.get()(label, total)
-    try:
-        yield reporter.advance
-    finally:
-        reporter.close()
+    finished = 0
+
+    def advance(done: int) -> None:
+        nonlocal finished
+        finished += done
+        _observer.advanced(label, finished, total)
+
+    if total > 0:
+        _observer.advanced(label, 0, total)
+    yield advance

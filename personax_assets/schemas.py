@@ -78,6 +78,9 @@ class Column:
         The allowed values of a categorical column; empty if free.
     lineage : tuple of str
         The columns it is computed from, as `table.column` of the same sub-dataset.
+    volatile : bool
+        Whether it may differ between two computations from the same inputs (times, request
+        ids); such a column is left out of the table's data version.
     """
 
     name: str
@@ -88,6 +91,7 @@ class Column:
     maximum: float | None = None
     values: tuple[str, ...] = ()
     lineage: tuple[str, ...] = ()
+    volatile: bool = False
 
     @property
     def polars(self) -> "pl.DataType | builtins.type[pl.DataType]":
@@ -126,6 +130,18 @@ class TableSchema:
     def column_names(self) -> tuple[str, ...]:
         """Names of all columns, in order."""
         return tuple(column.name for column in self.columns)
+
+    @property
+    def version_columns(self) -> tuple[str, ...]:
+        """Columns that decide whether two tables hold the same data.
+
+        Large values (embeddings, images) are represented by the row's input hash.
+        """
+        return tuple(
+            c.name
+            for c in self.columns
+            if not c.volatile and c.type != "BLOB" and not c.type.startswith("FLOAT[")
+        )
 
     @property
     def polars(self) -> dict[str, pl.DataType | type[pl.DataType]]:
@@ -434,10 +450,10 @@ def trait_texts(sub: SubDataset, rater: str) -> TableSchema:
             Column(
                 "cost_usd", "DOUBLE", "Cost in US dollars; NULL if the price is unknown.", minimum=0
             ),
-            Column("latency_s", "DOUBLE", "Seconds of the last attempt.", minimum=0),
-            Column("attempts", "SMALLINT", "Number of calls made.", minimum=0),
-            Column("request_id", "VARCHAR", "The server's id of the last call."),
-            Column("rated_at", "TIMESTAMP", "When the last call ended, UTC."),
+            Column("latency_s", "DOUBLE", "Seconds of the last attempt.", minimum=0, volatile=True),
+            Column("attempts", "SMALLINT", "Number of calls made.", minimum=0, volatile=True),
+            Column("request_id", "VARCHAR", "The server's id of the last call.", volatile=True),
+            Column("rated_at", "TIMESTAMP", "When the last call ended, UTC.", volatile=True),
             _INPUT_HASH,
         ),
     )
@@ -638,19 +654,32 @@ def latent_graph(sub: SubDataset) -> TableSchema:
 
 
 def sub_dataset_tables(
-    sub: SubDataset, raters: Sequence[str] = DEFAULT_RATERS
+    sub: SubDataset,
+    raters: Sequence[str] = DEFAULT_RATERS,
+    face_dimension: int = 256,
+    text_dimension: int = 256,
 ) -> dict[str, TableSchema]:
-    """Return every table of a sub-dataset by name, in the order of the data flow."""
+    """Return every table of a sub-dataset by name, in the order of the data flow.
+
+    Parameters
+    ----------
+    sub : SubDataset
+        The sub-dataset.
+    raters : sequence of str
+        Names of the configured raters.
+    face_dimension, text_dimension : int
+        Width of the embeddings, which the configured encoders decide.
+    """
     tables = (
         raw_bios(sub),
         bios(sub),
         bios_history(sub),
         face_crops(sub),
-        face_embeddings(sub),
+        face_embeddings(sub).with_dimension(face_dimension),
         *(trait_texts(sub, rater) for rater in raters),
         trait_scores(sub, raters),
         rater_quality(sub, raters),
-        text_embeddings(sub, raters),
+        text_embeddings(sub, raters).with_dimension(text_dimension),
         independence_tests(sub),
         latents(sub),
         latent_graph(sub),

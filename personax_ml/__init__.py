@@ -1,0 +1,1 @@
+"""What PersonaX knows: independence tests, causal representation learning, the planted world."""

@@ -1,0 +1,42 @@
+# The commands of the README. Each makes the environment it needs in .venv first.
+#   make run [ARGS="--scale paper"]   make test   make test-all   make ui   make clean
+
+PYTHON ?= python3
+BIN := .venv/bin
+ARGS ?=
+
+.PHONY: run ui test test-all lint clean
+
+run: .venv/installed
+	$(BIN)/personax run $(ARGS)
+
+ui: .venv/installed
+	$(BIN)/personax ui $(ARGS)
+
+test: lint
+	$(BIN)/python -m pytest
+
+test-all: lint
+	$(BIN)/python -m pytest -m "slow or not slow"
+
+lint: .venv/installed-test
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+clean:
+	rm -rf .venv build *.egg-info
+
+.venv/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "PersonaX needs Python 3.11 or newer; name one: make PYTHON=python3.12 run" >&2; exit 1; }
+	@$(PYTHON) -m venv .venv || \
+	  { rm -rf .venv; echo "The venv module is missing: sudo apt-get install python3-venv" >&2; exit 1; }
+
+.venv/installed: .venv/bin/python pyproject.toml constraints.txt
+	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e .
+	@touch $@
+
+.venv/installed-test: .venv/installed
+	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[test]'
+	@touch $@

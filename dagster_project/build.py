@@ -1,0 +1,63 @@
+"""The one place where the platform is put together, for production, command line and tests.
+
+Belongs here: assembly. Does not belong here: anything that can be decided elsewhere.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import dagster as dg
+
+from dagster_project.graph import stages_of
+from dagster_project.home import Home
+from dagster_project.jobs import jobs_of, schedules_and_sensors
+from dagster_project.profiles import DEFAULT_SEED, profile_named, resources_of, sources_of
+from personax_assets.dagster_assets import asset_of
+from personax_assets.resources import Resources, Sources
+
+
+def build_resources(
+    profile: str | None = None,
+    home: Home | None = None,
+    sources: Sources | None = None,
+    overrides: Mapping[str, Any] | None = None,
+) -> Resources:
+    """Return the resources of a profile.
+
+    Parameters
+    ----------
+    profile : str, optional
+        `demo` or `live`; by default `PERSONAX_PROFILE`.
+    home : Home, optional
+        By default `PERSONAX_HOME`.
+    sources : Sources, optional
+        By default those that the home belongs to.
+    overrides : mapping, optional
+        Resources to use instead, by key.
+    """
+    home = home or Home.from_environment()
+    sources = sources or sources_of(home)
+    base = resources_of(profile_named(profile), home, sources, DEFAULT_SEED)
+    return Resources(**{key: getattr(base, key) for key in Resources.KEYS} | dict(overrides or {}))
+
+
+def definitions_of(resources: Resources) -> dg.Definitions:
+    """Return the Dagster definitions over given resources."""
+    stages = stages_of(resources)
+    jobs = jobs_of(stages)
+    schedules, sensors = schedules_and_sensors(jobs, resources)
+    return dg.Definitions(
+        assets=[asset_of(stage) for stage in stages],
+        jobs=list(jobs.values()),
+        schedules=schedules,
+        sensors=sensors,
+        resources={key: getattr(resources, key) for key in Resources.KEYS},
+        executor=dg.in_process_executor,
+    )
+
+
+def build_definitions(
+    profile: str | None = None, overrides: Mapping[str, Any] | None = None
+) -> dg.Definitions:
+    """Return the Dagster definitions of a profile; see `build_resources`."""
+    return definitions_of(build_resources(profile, overrides=overrides))

@@ -1,0 +1,9 @@
+"""The `personax` command.
+
+Belongs here: one module per command and what they share. Does not belong here: work that could
+not also be launched from the Dagster UI.
+"""
+
+from dagster_project.cli.main import main
+
+__all__ = ["main"]

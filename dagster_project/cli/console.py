@@ -1,0 +1,102 @@
+"""What `personax run` shows while it works and at its end.
+
+Belongs here: drawing with rich. Does not belong here: deciding what happens.
+"""
+
+import os
+import sys
+from collections.abc import Sequence
+from types import TracebackType
+
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    SpinnerColumn,
+    TaskID,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+from rich.table import Table
+
+from personax_assets.progress import install
+from personax_assets.warehouse import StageRecord
+
+_MARKS = {"ok": "[green]✓[/]", "skipped": "[yellow]–[/]", "degraded": "[red]![/]",
+          "failed": "[red]✗[/]"}  # fmt: skip
+
+
+class Board:
+    """Shows stages as they end, and a bar for the work that is going on.
+
+    When the output is no terminal, only the lines of ended stages are written.
+    """
+
+    def __init__(self, n_stages: int) -> None:
+        # Dagster redirects the standard streams while a step runs, so draw on a copy.
+        self._stream = os.fdopen(os.dup(sys.stderr.fileno()), "w")
+        self.console = Console(file=self._stream, highlight=False)
+        self._progress = Progress(
+            SpinnerColumn(),
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeElapsedColumn(),
+            TimeRemainingColumn(),
+            console=self.console,
+            transient=True,
+            disable=not self.console.is_terminal,
+        )
+        self._all = self._progress.add_task("all stages", total=n_stages)
+        self._work: dict[str, TaskID] = {}
+
+    def __enter__(self) -> "Board":
+        """Start drawing."""
+        install(self)
+        self._progress.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Stop drawing."""
+        self._progress.stop()
+        self._stream.flush()
+
+    def stage_started(self, asset: str) -> None:
+        """Name the stage that is going on."""
+        self._progress.update(self._all, description=asset)
+
+    def stage_ended(self, record: StageRecord) -> None:
+        """Write the stage's line."""
+        for task in self._work.values():
+            self._progress.remove_task(task)
+        self._work.clear()
+        rows = "" if record.rows is None else f"{record.rows:>9,} rows"
+        reason = f"  {record.reason}" if record.reason else ""
+        self.console.print(
+            f"{_MARKS[record.status]} {record.asset:<38}{rows:>14}{record.seconds:>8.1f} s{reason}",
+            soft_wrap=True,
+        )
+        self._progress.advance(self._all)
+
+    def advanced(self, label: str, done: int, total: int) -> None:
+        """Move the bar of a piece of work."""
+        if label not in self._work:
+            self._work[label] = self._progress.add_task(label, total=total)
+        self._progress.update(self._work[label], completed=done, total=total)
+
+
+def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """Print a table on standard output."""
+    table = Table(title=title, title_justify="left", title_style="bold")
+    for i, column in enumerate(columns):
+        table.add_column(column, justify="left" if i == 0 else "right", overflow="fold")
+    for row in rows:
+        table.add_row(*row)
+    Console().print(table)

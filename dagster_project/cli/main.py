@@ -1,0 +1,42 @@
+"""Parses the command line and turns every expected error into one line."""
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+
+from dagster_project.cli import models, run, ui
+from personax_assets.errors import PersonaXError
+
+_COMMANDS = (run.RUN, run.REFRESH, ui.UI, models.MODELS)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run a command and return its exit status."""
+    parser = argparse.ArgumentParser(
+        prog="personax",
+        description="Builds, refreshes and analyses the AthlePersona and CelebPersona data sets.",
+        epilog="Everything is written below $PERSONAX_HOME (default: .personax in the project). "
+        "PERSONAX_PROFILE chooses the profile: demo (default: invented people, simulated "
+        "raters, no network) or live (your API keys).",
+    )
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    for command in _COMMANDS:
+        command.add_to(commands)
+    arguments = parser.parse_args(argv)
+    try:
+        return int(arguments.execute(arguments))
+    except PersonaXError as error:
+        print(f"personax {arguments.command}: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print(
+            f"personax {arguments.command}: interrupted; what was finished is kept, the same "
+            "command goes on from there",
+            file=sys.stderr,
+        )
+        return 130
+    except BrokenPipeError:
+        # The reader of our output went away; there is nobody left to tell.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0

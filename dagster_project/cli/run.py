@@ -1,0 +1,183 @@
+"""`personax run` and `personax refresh`: bring stages up to date.
+
+Belongs here: from options to one Dagster run, and from its outcome to the exit status. Does not
+belong here: drawing (`console`) or what stages do.
+"""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from dagster_project.build import build_resources, definitions_of
+from dagster_project.cli.command import Command
+from dagster_project.cli.console import Board, print_table
+from dagster_project.graph import stages_of
+from dagster_project.home import Home
+from dagster_project.jobs import ALL_LEAGUES, refresh_stages
+from dagster_project.profiles import DEFAULT_SEED, sources_of, synthetic_source
+from personax_assets.dagster_assets import ONLY_STALE_TAG
+from personax_assets.datasets import ATHLEPERSONA, SUB_DATASETS, SubDataset
+from personax_assets.errors import PersonaXError
+from personax_assets.resources import Resources, SourceConfig, check_claim, read_manifest
+from personax_assets.stage import Stage, stale
+from personax_assets.warehouse import StageRecord
+
+
+def _dataset_option(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--dataset", choices=(*SUB_DATASETS, "all"),
+        help="which sub-dataset (default: all; with --rosters: athlepersona)",
+    )  # fmt: skip
+
+
+def _run_options(parser: argparse.ArgumentParser) -> None:
+    _dataset_option(parser)
+    parser.add_argument(
+        "--scale", choices=("demo", "paper"),
+        help="size of the invented cohort: demo (420 athletes, 480 public figures; default) or "
+        "paper (4,181 and 9,444)",
+    )  # fmt: skip
+    parser.add_argument("--seed", type=int, help=f"seed of the cohort (default: {DEFAULT_SEED})")
+    parser.add_argument(
+        "--rosters", type=Path, metavar="FILE",
+        help="real athletes: YAML that lists roster files and how to read them",
+    )  # fmt: skip
+    parser.add_argument(
+        "--rosters-dir", type=Path, metavar="DIR",
+        help="folder that the paths in FILE are relative to (default: FILE's folder)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--photographs", type=Path, metavar="DIR",
+        help="folder with photographs of the people in the rosters, named after their ids",
+    )  # fmt: skip
+
+
+def _wanted(
+    arguments: argparse.Namespace,
+) -> tuple[tuple[SubDataset, ...], dict[str, SourceConfig]]:
+    """Return the sub-datasets asked for and the sources that were asked for explicitly."""
+    dataset = arguments.dataset or (ATHLEPERSONA.name if arguments.rosters else "all")
+    subs = tuple(sub for sub in SUB_DATASETS.values() if dataset in (sub.name, "all"))
+    if arguments.rosters is None:
+        for option in ("rosters_dir", "photographs"):
+            if getattr(arguments, option) is not None:
+                raise PersonaXError(f"--{option.replace('_', '-')} needs --rosters FILE")
+    elif arguments.scale or arguments.seed is not None:
+        raise PersonaXError("--rosters brings real people; leave out --scale and --seed")
+    sources: dict[str, SourceConfig] = {}
+    for sub in subs:
+        if arguments.rosters and sub == ATHLEPERSONA:
+            sources[sub.name] = SourceConfig(
+                kind="rosters",
+                rosters=str(_existing(arguments.rosters, "--rosters")),
+                rosters_dir=str(_existing(arguments.rosters_dir, "--rosters-dir") or ""),
+                photographs=str(_existing(arguments.photographs, "--photographs") or ""),
+            )
+        elif arguments.scale or arguments.seed is not None:
+            seed = DEFAULT_SEED if arguments.seed is None else arguments.seed
+            sources[sub.name] = synthetic_source(sub.name, arguments.scale or "demo", seed)
+    return subs, sources
+
+
+def _existing(path: Path | None, option: str) -> Path | None:
+    if path is not None and not path.exists():
+        raise PersonaXError(f"{option} {path}: there is no such file or folder")
+    return path.absolute() if path else None
+
+
+def _run(arguments: argparse.Namespace) -> int:
+    home = Home.from_environment()
+    home.prepare()
+    subs, wanted = _wanted(arguments)
+    claimed = read_manifest(home.manifest)
+    for sub in subs:
+        if sub.name in wanted:
+            check_claim(home.manifest, claimed, sub, wanted[sub.name])
+    resources = build_resources(home=home, sources=sources_of(home, wanted))
+    stages = [stage for stage in stages_of(resources) if stage.layout.sub in subs]
+    return _conclude(resources, subs, stages)
+
+
+def _refresh(arguments: argparse.Namespace) -> int:
+    home = Home.from_environment()
+    home.prepare()
+    subs = tuple(s for s in SUB_DATASETS.values() if arguments.dataset in (s.name, "all", None))
+    resources = build_resources(home=home)
+    everything = stages_of(resources)
+    stages = [stage for sub in subs for stage in refresh_stages(everything, sub)]
+    return _conclude(resources, subs, stages)
+
+
+def _conclude(resources: Resources, subs: Sequence[SubDataset], stages: Sequence[Stage]) -> int:
+    """Bring the stages up to date, say how that went, and return the exit status."""
+    todo = stale(stages, resources, {stage.key for stage in stages})
+    if todo:
+        with Board(len(todo)):
+            launch(resources, todo)
+    else:
+        print("Everything is up to date.")
+    _print_summary(resources, subs)
+    return _complain(stages, resources.warehouse.stages())
+
+
+def launch(resources: Resources, todo: Sequence[Stage]) -> None:
+    """Run stages as one Dagster run of the home's instance, in this process."""
+    import logging
+
+    import dagster as dg
+
+    tags = {ONLY_STALE_TAG: "true", "personax/launched_by": "command line"}
+    if any(stage.partitions for stage in todo):
+        tags |= ALL_LEAGUES
+    logging.getLogger("dagster").setLevel(logging.CRITICAL)
+    with dg.DagsterInstance.get() as instance:
+        definitions_of(resources).resolve_job_def("bootstrap").execute_in_process(
+            instance=instance,
+            asset_selection=[dg.AssetKey(stage.key.split("/")) for stage in todo],
+            tags=tags,
+            raise_on_error=False,
+            run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
+        )
+
+
+def _complain(stages: Sequence[Stage], records: dict[str, StageRecord]) -> int:
+    """Write one line per stage that did not succeed; return the exit status."""
+    bad = [
+        record
+        for stage in stages
+        if (record := records.get(stage.key)) and record.status in ("failed", "degraded")
+    ]
+    for record in bad:
+        print(f"personax: {record.asset} {record.status}: {record.reason}", file=sys.stderr)
+    missing = [stage.key for stage in stages if stage.key not in records]
+    if missing and not bad:
+        print(f"personax: not run: {', '.join(missing)}", file=sys.stderr)
+    return 1 if bad or missing else 0
+
+
+def _print_summary(resources: Resources, subs: Sequence[SubDataset]) -> None:
+    from personax_assets.report.collect import collect
+    from personax_assets.report.summary import summary_rows
+
+    for sub in subs:
+        rows = summary_rows(collect(resources, sub))
+        print_table(sub.title, ("", "value"), rows)
+    index = Path(resources.home) / "report" / "index.html"
+    if index.exists():
+        print(f"Report: {index}")
+
+
+RUN = Command(
+    "run",
+    "bring everything up to date: all of it on an empty home, later only what is new or stale",
+    _run_options,
+    _run,
+)
+
+REFRESH = Command(
+    "refresh",
+    "bring sources, traits, tests and latents up to date, without training",
+    _dataset_option,
+    _refresh,
+)

@@ -1,0 +1,116 @@
+"""How Dagster sees a stage.
+
+Belongs here: turning a stage into an asset with description, schema, lineage, checks and metadata.
+Does not belong here: what happens when it runs (`execution`).
+"""
+
+from typing import Any
+
+import dagster as dg
+
+from personax_assets.errors import PersonaXError
+from personax_assets.execution import execute
+from personax_assets.progress import observer
+from personax_assets.resources import Resources
+from personax_assets.stage import Stage, StageResult, StageRun, checks_of
+from personax_assets.warehouse import StageRecord
+
+ONLY_STALE_TAG = "personax/only_stale"
+"""Run tag: a stage whose inputs are the same as when it last ended well does nothing."""
+
+OWNER = "team:personax"
+
+
+def asset_of(stage: Stage) -> dg.AssetsDefinition:
+    """Make a stage a Dagster asset with its description, schema, lineage and checks."""
+    sub, schema = stage.layout.sub, stage.schema
+    key = dg.AssetKey([sub.name, stage.name])
+    metadata: dict[str, Any] = {}
+    if schema is not None:
+        metadata["dagster/column_schema"] = dg.TableSchema(
+            columns=[
+                dg.TableColumn(
+                    c.name, c.type, c.description, dg.TableColumnConstraints(nullable=c.nullable)
+                )
+                for c in schema.columns
+            ]
+        )
+        metadata["dagster/table_name"] = sub.table(stage.name)
+
+    @dg.asset(
+        key=key,
+        deps=[dg.AssetKey([sub.name, name]) for name in stage.deps],
+        description=_description(stage),
+        group_name=f"{sub.name}_{stage.group}",
+        kinds=set(stage.kinds),
+        owners=[OWNER],
+        code_version=stage.code_version,
+        metadata=metadata,
+        partitions_def=(
+            dg.StaticPartitionsDefinition(list(stage.partitions)) if stage.partitions else None
+        ),
+        backfill_policy=dg.BackfillPolicy.single_run() if stage.partitions else None,
+        check_specs=[
+            dg.AssetCheckSpec(c.name, asset=key, description=c.description, blocking=c.blocking)
+            for c in checks_of(stage)
+        ],
+        required_resource_keys=set(Resources.KEYS),
+    )
+    def materialise(context: dg.AssetExecutionContext) -> dg.MaterializeResult:  # type: ignore[type-arg]  # Dagster reads the bare class
+        run = StageRun(
+            stage,
+            Resources.of(context),
+            _partitions(context, stage),
+            context.run.run_id,
+            context.log.info,
+        )
+        only_stale = context.run.tags.get(ONLY_STALE_TAG) == "true"
+        observer().stage_started(stage.key)
+        try:
+            outcome = execute(run, only_stale)
+        except PersonaXError as error:
+            raise dg.Failure(description=str(error), allow_retries=False) from None
+        record = outcome.record
+        observer().stage_ended(record)
+        if record.reason:
+            context.log.warning(f"{stage.key} {record.status}: {record.reason}")
+        return dg.MaterializeResult(
+            metadata=_result_metadata(stage, record, outcome.result),
+            data_version=dg.DataVersion(record.data_version or "none"),
+            check_results=outcome.checks,
+        )
+
+    return materialise
+
+
+def _partitions(context: dg.AssetExecutionContext, stage: Stage) -> tuple[str, ...]:
+    """Return the partitions to work on: those of the run, or all if it names none."""
+    chosen = context.has_partition_key or context.has_partition_key_range
+    return tuple(context.partition_keys) if stage.partitions and chosen else stage.partitions
+
+
+def _description(stage: Stage) -> str:
+    doc = (stage.body.__doc__ or "").strip()
+    return f"{stage.schema.row}\n\n{doc}" if stage.schema else doc
+
+
+def _result_metadata(stage: Stage, record: StageRecord, result: StageResult) -> dict[str, Any]:
+    sub, schema = stage.layout.sub, stage.schema
+    metadata: dict[str, Any] = {"status": record.status, **result.metadata}
+    if record.reason:
+        metadata["reason"] = record.reason
+    if schema is None or record.rows is None:
+        return metadata
+    metadata["dagster/row_count"] = record.rows
+    metadata["dagster/column_lineage"] = dg.TableColumnLineage(
+        {
+            column.name: [
+                dg.TableColumnDep(dg.AssetKey([sub.name, *source.split(".")[:1]]),
+                                  source.split(".")[1])
+                for source in column.lineage
+            ]
+            for column in schema.columns
+            if column.lineage
+        }
+    )  # fmt: skip
+    return metadata

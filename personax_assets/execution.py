@@ -1,0 +1,128 @@
+"""Executing a stage and writing down how it ended.
+
+Belongs here: the lock that keeps two runs from doing the same work, the final transaction with the
+stage's record, and its checks. Does not belong here: Dagster's view of it (`dagster_assets`).
+"""
+
+import fcntl
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import dagster as dg
+import polars as pl
+
+from personax_assets.errors import PersonaXError, SkipStageError
+from personax_assets.progress import observer
+from personax_assets.stage import StageResult, StageRun, Write, checks_of
+from personax_assets.warehouse import StageRecord
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How an execution ended: its record, what the body handed back, the checks."""
+
+    record: StageRecord
+    result: StageResult
+    checks: tuple[dg.AssetCheckResult, ...]
+
+
+def execute(run: StageRun, only_stale: bool) -> Outcome:
+    """Run a stage's body under its lock and write down how it ended.
+
+    Parameters
+    ----------
+    run : StageRun
+        The execution.
+    only_stale : bool
+        Do nothing if the stage is up to date.
+
+    Raises
+    ------
+    PersonaXError
+        If the stage cannot do its work; the record says so too.
+    """
+    started = time.monotonic()
+    with _exclusive(run):
+        records = run.warehouse.stages()
+        run = replace(run, previous=records.get(run.stage.key))
+        if only_stale and run.previous is not None and run.is_current(records):
+            result = StageResult(metadata={"up_to_date": True})
+            return Outcome(run.previous, result, _checked(run, run.previous))
+        inputs = run.inputs(records)
+        if run.stage.partitions and run.previous is not None:
+            inputs = {**run.previous.inputs, **inputs}
+        record = StageRecord(run.stage.key, "ok", inputs, run_id=run.run_id)
+        try:
+            result = _worked(run)
+            if result.skipped:
+                record = replace(record, status="skipped", reason=result.skipped)
+            elif result.problem:
+                record = replace(record, status="degraded", reason=result.problem)
+            record = replace(record, data_version=result.data_version)
+            record = _commit(run, _timed(record, started), result.writes)
+        except BaseException as error:
+            version = run.previous.data_version if run.previous else None
+            failed = replace(record, status="failed", reason=one_line(error), data_version=version)
+            observer().stage_ended(_commit(run, _timed(failed, started)))
+            raise
+        checks = _checked(run, record)
+        broken = [c for c in checks if not c.passed and c.severity == dg.AssetCheckSeverity.ERROR]
+        if broken:
+            reason = "; ".join(f"check {c.check_name}: {c.description}" for c in broken)
+            record = replace(record, status="failed", reason=reason)
+            _commit(run, record)
+        return Outcome(record, result, checks)
+
+
+def _worked(run: StageRun) -> StageResult:
+    """Run the body; a stage that has nothing to work on leaves an empty table."""
+    try:
+        return run.stage.body(run)
+    except SkipStageError as skip:
+        schema = run.stage.schema
+        writes = (run.replacing(pl.DataFrame(schema=schema.polars)),) if schema else ()
+        return StageResult(writes, skipped=str(skip), data_version="none")
+
+
+def _checked(run: StageRun, record: StageRecord) -> tuple[dg.AssetCheckResult, ...]:
+    return tuple(check.evaluate(run, record) for check in checks_of(run.stage))
+
+
+def _timed(record: StageRecord, started: float) -> StageRecord:
+    return replace(record, seconds=time.monotonic() - started)
+
+
+def _commit(run: StageRun, record: StageRecord, writes: Sequence[Write] = ()) -> StageRecord:
+    """Commit the last writes together with the record, completed by rows and version."""
+    with run.warehouse.transaction() as transaction:
+        for write in writes:
+            write(transaction)
+        if run.stage.schema is not None and record.status != "failed":
+            rows, version = transaction.version(run.schema, run.table)
+            record = replace(record, rows=rows, data_version=version)
+        transaction.record(record)
+    return record
+
+
+@contextmanager
+def _exclusive(run: StageRun) -> Iterator[None]:
+    """Let one process at a time work on a stage; the lock dies with its holder."""
+    folder = Path(run.warehouse.database).parent / "locks"
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / (run.stage.key.replace("/", ".") + ".lock")
+    with path.open("a") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            run.log(f"{run.stage.key}: another run is at it; waiting for it to end")
+            fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+def one_line(error: BaseException) -> str:
+    """Return an error as one line; a defect (not a `PersonaXError`) with its type."""
+    text = " ".join(str(error).split())
+    return text if isinstance(error, PersonaXError) else f"{type(error).__name__}: {text}"

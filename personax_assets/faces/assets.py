@@ -1,0 +1,112 @@
+"""The face stages: crops out of photographs, embeddings out of crops."""
+
+import polars as pl
+
+from personax_assets.checks import EMBEDDINGS_FINITE, Check, Verdict
+from personax_assets.embeddings import expected_embedding_hashes
+from personax_assets.errors import SkipStageError
+from personax_assets.progress import progress
+from personax_assets.stage import Layout, Stage, StageResult, StageRun, stage
+
+CHUNK = 500
+"""Rows that are committed together; an interruption costs at most so many."""
+
+
+def face_stages(layout: Layout) -> tuple[Stage, ...]:
+    """Return the face stages of a sub-dataset."""
+    sub = layout.sub
+
+    @stage(
+        layout, "face_crops", group="sources", deps=("bios",), kinds=("python", "duckdb", "image"),
+        settings=_photographs_version, checks=(FACES_FOUND,),
+    )  # fmt: skip
+    def face_crops(run: StageRun) -> StageResult:
+        """Decodes each photograph under strict limits, finds the largest face and crops it.
+
+        Only photographs that are new, or changed, are looked at.
+        """
+        from personax_assets.faces.crops import crop_faces, expected_hashes
+
+        source = run.resources.sources.photographs(sub)
+        if source is None:
+            raise SkipStageError(
+                f"no photographs of the {sub.people}; give a folder with --photographs DIR"
+            )
+        people = run.read("bios", ("person_id", "source_id", "photograph", sub.stratum))
+        photographs = source.photographs(people)
+        if not photographs:
+            raise SkipStageError(
+                f"no photograph belongs to one of the {people.height} {sub.people}; name each "
+                "file after the source's id of the person"
+            )
+        todo, gone = run.delta(expected_hashes(photographs))
+        wanted = set(todo.select("person_id", "measurement").iter_rows())
+        new = [p for p in photographs if (p.person_id, p.measurement) in wanted]
+        with progress(f"{sub.title}: faces", len(new)) as advance:
+            for batch in crop_faces(new, advance=advance):
+                run.upsert(batch)
+        return StageResult((run.deleting(gone),), {"new": len(new), "gone": gone.height})
+
+    @stage(
+        layout, "face_embeddings", group="sources", deps=("face_crops",),
+        settings=lambda run: {"encoder": run.resources.encoders.identity("face")},
+        checks=(EMBEDDINGS_FINITE,),
+    )  # fmt: skip
+    def face_embeddings(run: StageRun) -> StageResult:
+        """Embeds each crop; a change of encoder embeds them all again."""
+        crops = run.read("face_crops", ("person_id", "measurement", "input_hash"), "status = 'ok'")
+        if crops.is_empty():
+            raise SkipStageError(f"there are no face crops of the {sub.people}")
+        encoder = run.resources.encoders.encoder("face")
+        todo, gone = run.delta(expected_embedding_hashes(crops, encoder))
+        with progress(f"{sub.title}: face embeddings", todo.height) as advance:
+            for rows in todo.iter_slices(CHUNK):
+                images = _crop_images(run, rows)
+                vectors = encoder.embed(images["crop"].to_list())
+                run.upsert(
+                    images.with_columns(
+                        pl.Series("embedding", vectors, run.schema["embedding"].polars),
+                        pl.lit(run.resources.encoders.identity("face")).alias("encoder"),
+                    )
+                )
+                advance(rows.height)
+        return StageResult((run.deleting(gone),), {"new": todo.height, "gone": gone.height})
+
+    return face_crops, face_embeddings
+
+
+def _photographs_version(run: StageRun) -> dict[str, str]:
+    """Return what makes face crops stale besides the bios: the user's folder of photographs."""
+    folder = run.resources.sources.config(run.sub).photographs
+    if not folder:
+        return {}
+    from personax_assets.faces.photographs import folder_fingerprint
+
+    return {"photographs": folder_fingerprint(folder)}
+
+
+def _crop_images(run: StageRun, rows: pl.DataFrame) -> pl.DataFrame:
+    """Return `rows` with the crop of each."""
+    schema = run.stage.layout.tables["face_crops"]
+    ids = rows["person_id"].unique().to_list()
+    crops = run.warehouse.query(
+        f"SELECT person_id, measurement, crop FROM {run.sub.table(schema.name)} "
+        "WHERE list_contains(?::VARCHAR[], person_id)",
+        (ids,),
+    )
+    return rows.join(crops, on=["person_id", "measurement"], maintain_order="left")
+
+
+def _faces_found(run: StageRun) -> Verdict:
+    statuses = run.warehouse.query(
+        f"SELECT status, count(*) AS n FROM {run.table} GROUP BY status ORDER BY n DESC"
+    )
+    counts = dict(statuses.iter_rows())
+    total = sum(counts.values())
+    share = counts.get("ok", 0) / total if total else 1.0
+    return Verdict(share >= 0.9, f"a face in {share:.1%} of {total} photographs", counts)
+
+
+FACES_FOUND = Check(
+    "faces_found", "A face was found in at least 90 % of the photographs.", _faces_found
+)

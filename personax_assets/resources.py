@@ -1,0 +1,255 @@
+"""The Dagster resources that the stages work with.
+
+Belongs here: where people, photographs, answers and models come from and go to, as configuration.
+Does not belong here: the work itself; each resource hands out objects of a stage's own module.
+"""
+
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import dagster as dg
+from pydantic import PrivateAttr
+
+from personax_assets.datasets import SubDataset
+from personax_assets.errors import PersonaXError
+from personax_assets.warehouse import Warehouse
+
+if TYPE_CHECKING:
+    from personax_assets.analysis.tracking import Tracking
+    from personax_assets.bios.sources import BioSource
+    from personax_assets.embeddings.encoders import Encoder
+    from personax_assets.faces.photographs import PhotographFolder, SyntheticPortraits
+    from personax_assets.traits.journal import Journal
+    from personax_assets.traits.raters import RaterConfig
+    from personax_assets.traits.simulated_server import SimulatedServer
+
+
+class SourceConfig(dg.Config):
+    """Where the people of one sub-dataset come from.
+
+    Parameters
+    ----------
+    kind : {"synthetic", "rosters"}
+        The invented cohort, or roster files.
+    people : int
+        Size of the invented cohort.
+    seed : int
+        Seed of the invented cohort.
+    rosters, rosters_dir : str
+        The list of roster files and the folder that its paths are relative to.
+    photographs : str
+        Folder with the user's own photographs; empty for none.
+    """
+
+    kind: str = "synthetic"
+    people: int = 0
+    seed: int = 0
+    rosters: str = ""
+    rosters_dir: str = ""
+    photographs: str = ""
+
+    def __str__(self) -> str:
+        """Describe the source in a few words."""
+        if self.kind == "synthetic":
+            return f"synthetic cohort of {self.people} (seed {self.seed})"
+        photographs = f", photographs {self.photographs}" if self.photographs else ""
+        folder = f" in {self.rosters_dir}" if self.rosters_dir else ""
+        return f"rosters {self.rosters}{folder}{photographs}"
+
+
+class Sources(dg.ConfigurableResource[Any]):
+    """Where people and their photographs come from, per sub-dataset.
+
+    Parameters
+    ----------
+    manifest : str
+        File that remembers which source a home belongs to.
+    athlepersona, celebpersona : SourceConfig
+        The source of each sub-dataset.
+    """
+
+    manifest: str
+    athlepersona: SourceConfig
+    celebpersona: SourceConfig
+
+    def config(self, sub: SubDataset) -> SourceConfig:
+        """Return the source of a sub-dataset."""
+        config: SourceConfig = getattr(self, sub.name)
+        return config
+
+    def bios(self, sub: SubDataset) -> "BioSource":
+        """Return the source of a sub-dataset's bios."""
+        from personax_assets.bios.sources import RosterSource, SyntheticSource
+
+        config = self.config(sub)
+        if config.kind == "synthetic":
+            return SyntheticSource(sub, config.people, config.seed)
+        from personax_assets.bios.rosters import load_rosters
+
+        folder = Path(config.rosters_dir) if config.rosters_dir else None
+        return RosterSource(load_rosters(Path(config.rosters), folder))
+
+    def photographs(self, sub: SubDataset) -> "SyntheticPortraits | PhotographFolder | None":
+        """Return the source of a sub-dataset's photographs; None if there is none."""
+        from personax_assets.faces.photographs import PhotographFolder, SyntheticPortraits
+
+        config = self.config(sub)
+        if config.kind == "synthetic":
+            return SyntheticPortraits(sub.name, config.people, config.seed)
+        return PhotographFolder(Path(config.photographs)) if config.photographs else None
+
+    def claim(self, sub: SubDataset) -> None:
+        """Bind the home to this source, for good.
+
+        Raises
+        ------
+        PersonaXError
+            If the home belongs to another source.
+        """
+        path = Path(self.manifest)
+        claimed = read_manifest(path)
+        config = self.config(sub)
+        check_claim(path, claimed, sub, config)
+        if sub.name not in claimed:
+            everything = {**claimed, sub.name: config}
+            document = {name: c.model_dump() for name, c in everything.items()}
+            temporary = path.with_suffix(f".{os.getpid()}.tmp")
+            temporary.write_text(json.dumps(document, indent=2) + "\n")
+            temporary.replace(path)
+
+
+def read_manifest(path: Path) -> dict[str, SourceConfig]:
+    """Return the sources that a home belongs to, by sub-dataset; empty for a new home."""
+    if not path.exists():
+        return {}
+    return {name: SourceConfig(**fields) for name, fields in json.loads(path.read_text()).items()}
+
+
+def check_claim(
+    path: Path, claimed: Mapping[str, SourceConfig], sub: SubDataset, wanted: SourceConfig
+) -> None:
+    """Raise a `PersonaXError` if a home belongs to another source than the one wanted."""
+    holder = claimed.get(sub.name)
+    if holder is not None and holder != wanted:
+        raise PersonaXError(
+            f"home {path.parent}: its {sub.title} holds the {holder}, not the {wanted}; "
+            f"set PERSONAX_HOME to another folder for it, for example {path.parent}-2"
+        )
+
+
+class Raters(dg.ConfigurableResource[Any]):
+    """Who assesses traits.
+
+    Parameters
+    ----------
+    file : str
+        YAML file that describes the raters.
+    journal : str
+        SQLite file that keeps every answer.
+    """
+
+    file: str
+    journal: str
+    _servers: "dict[str, SimulatedServer]" = PrivateAttr(default_factory=dict)
+
+    def configs(self) -> "tuple[RaterConfig, ...]":
+        """Return the raters in use, in order."""
+        from personax_assets.traits.raters import load_raters
+
+        return tuple(rater for rater in load_raters(Path(self.file)) if rater.enabled)
+
+    def config(self, name: str) -> "RaterConfig":
+        """Return one rater."""
+        return next(rater for rater in self.configs() if rater.name == name)
+
+    def open_journal(self) -> "Journal":
+        """Open the journal of answers."""
+        from personax_assets.traits.journal import Journal
+
+        return Journal(Path(self.journal))
+
+    def simulated_address(self, sub: SubDataset, source: SourceConfig) -> str:
+        """Return the address of the simulated raters, starting them if need be."""
+        from personax_assets.traits.simulated_server import SimulatedServer
+
+        if sub.name not in self._servers:
+            server = SimulatedServer({sub.name: source.people}, source.seed)
+            server.start()
+            self._servers[sub.name] = server
+        return self._servers[sub.name].base_url
+
+    def teardown_after_execution(self, context: dg.InitResourceContext) -> None:
+        """Stop the simulated raters with the run."""
+        for server in self._servers.values():
+            server.stop()
+        self._servers.clear()
+
+
+class Encoders(dg.ConfigurableResource[Any]):
+    """What turns crops and texts into vectors.
+
+    Parameters
+    ----------
+    face, text : str
+        Names of the encoders.
+    """
+
+    face: str
+    text: str
+
+    def encoder(self, modality: str) -> "Encoder":
+        """Return the encoder of `face` or `text`."""
+        from personax_assets.embeddings import encoder_by_name
+
+        return encoder_by_name(self.face if modality == "face" else self.text)
+
+
+class ModelRegistry(dg.ConfigurableResource[Any]):
+    """MLflow: where training is tracked and models are registered.
+
+    Parameters
+    ----------
+    uri : str
+        Tracking URI.
+    artifacts : str
+        Folder for artifacts.
+    seed : int
+        Seed of training.
+    """
+
+    uri: str
+    artifacts: str
+    seed: int = 0
+
+    def tracking(self) -> "Tracking":
+        """Return the tracking client."""
+        from personax_assets.analysis.tracking import Tracking
+
+        return Tracking(self.uri, Path(self.artifacts))
+
+
+@dataclass(frozen=True)
+class Resources:
+    """All resources of a run, by the keys under which Dagster knows them."""
+
+    KEYS: ClassVar[tuple[str, ...]] = ("warehouse", "sources", "raters", "encoders", "models")
+
+    warehouse: Warehouse
+    sources: Sources
+    raters: Raters
+    encoders: Encoders
+    models: ModelRegistry
+
+    @classmethod
+    def of(cls, context: dg.AssetExecutionContext) -> "Resources":
+        """Return the resources of a run."""
+        return cls(**{key: getattr(context.resources, key) for key in cls.KEYS})
+
+    @property
+    def home(self) -> Path:
+        """The folder that holds everything the program writes."""
+        return Path(self.warehouse.database).parent

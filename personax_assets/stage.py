@@ -1,0 +1,269 @@
+"""What a stage is, and whether it is up to date.
+
+Belongs here: the description of a stage, what its body works with and hands back. Does not belong
+here: executing it (`execution`), showing it to Dagster (`dagster_assets`), or what any single
+stage does.
+"""
+
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import polars as pl
+
+from personax_assets.checks import Check, schema_checks
+from personax_assets.datasets import SubDataset
+from personax_assets.resources import Resources
+from personax_assets.schemas import TableSchema
+from personax_assets.warehouse import StageRecord, Transaction, Warehouse
+
+Write = Callable[[Transaction], None]
+
+
+@dataclass(frozen=True)
+class Layout:
+    """One sub-dataset with what the configuration adds to it.
+
+    Parameters
+    ----------
+    sub : SubDataset
+        The sub-dataset.
+    raters : tuple of str
+        Names of the configured raters, in order.
+    tables : mapping of str to TableSchema
+        Its tables by name.
+    """
+
+    sub: SubDataset
+    raters: tuple[str, ...]
+    tables: Mapping[str, TableSchema]
+
+
+@dataclass(frozen=True)
+class StageResult:
+    """What a stage's body hands back.
+
+    Parameters
+    ----------
+    writes : sequence of callables
+        Writes still to be done; they are committed together with the stage's record.
+    metadata : mapping
+        Shown in the Dagster UI.
+    problem : str, optional
+        What went wrong for a part of the work, and the mend; the rest is done and kept.
+    skipped : str, optional
+        Why there was nothing to work on.
+    data_version : str, optional
+        Version of what was made; by default a hash of the stage's table.
+    """
+
+    writes: Sequence[Write] = ()
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+    problem: str | None = None
+    skipped: str | None = None
+    data_version: str | None = None
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One step of the data flow; `asset_of` makes it a Dagster asset.
+
+    Parameters
+    ----------
+    layout : Layout
+        The sub-dataset it belongs to.
+    name : str
+        Asset name; also the name of its table, if it has one.
+    group : str
+        `sources`, `traits`, `analysis` or `release`: the end of the Dagster group's name.
+    body : callable
+        The work itself.
+    deps : tuple of str
+        Names of the stages it reads.
+    kinds : tuple of str
+        Dagster kinds.
+    code_version : str
+        To be raised whenever the same inputs give another result.
+    settings : callable
+        What it depends on besides other stages (source fingerprints, configuration), as a
+        mapping; a change of any value makes it stale.
+    checks : tuple of Check
+        Checks beyond those that follow from the table schema.
+    partitions : tuple of str
+        Static partitions, if any.
+    """
+
+    layout: Layout
+    name: str
+    group: str
+    body: "Callable[[StageRun], StageResult]"
+    deps: tuple[str, ...]
+    kinds: tuple[str, ...]
+    code_version: str
+    settings: "Callable[[StageRun], Mapping[str, str]]"
+    checks: tuple[Check, ...] = ()
+    partitions: tuple[str, ...] = ()
+
+    @property
+    def key(self) -> str:
+        """Asset key as a path, `sub-dataset/name`."""
+        return f"{self.layout.sub.name}/{self.name}"
+
+    @property
+    def schema(self) -> TableSchema | None:
+        """Schema of its table; None if it makes something else."""
+        return self.layout.tables.get(self.name)
+
+
+def stage(
+    layout: Layout,
+    name: str,
+    *,
+    group: str,
+    deps: Sequence[str] = (),
+    kinds: Sequence[str] = ("python", "duckdb"),
+    code_version: str = "1",
+    settings: "Callable[[StageRun], Mapping[str, str]]" = lambda run: {},
+    checks: Sequence[Check] = (),
+    partitions: Sequence[str] = (),
+) -> "Callable[[Callable[[StageRun], StageResult]], Stage]":
+    """Declare the decorated function as the body of a stage; see `Stage`."""
+
+    def declare(body: "Callable[[StageRun], StageResult]") -> Stage:
+        return Stage(
+            layout, name, group, body, tuple(deps), tuple(kinds), code_version, settings,
+            tuple(checks), tuple(partitions),
+        )  # fmt: skip
+
+    return declare
+
+
+@dataclass(frozen=True)
+class StageRun:
+    """One execution of a stage: what its body works with."""
+
+    stage: Stage
+    resources: Resources
+    partitions: tuple[str, ...] = ()
+    run_id: str = ""
+    log: Callable[[str], None] = print
+    previous: StageRecord | None = None
+
+    @property
+    def sub(self) -> SubDataset:
+        """The sub-dataset."""
+        return self.stage.layout.sub
+
+    @property
+    def warehouse(self) -> Warehouse:
+        """The DuckDB file."""
+        return self.resources.warehouse
+
+    @property
+    def schema(self) -> TableSchema:
+        """Schema of the stage's own table."""
+        return self.stage.layout.tables[self.stage.name]
+
+    @property
+    def table(self) -> str:
+        """Qualified name of the stage's own table."""
+        return self.sub.table(self.stage.name)
+
+    def read(
+        self, name: str, columns: Sequence[str] | None = None, where: str = "TRUE"
+    ) -> pl.DataFrame:
+        """Read a table of the same sub-dataset; one that is not there yet reads as empty."""
+        schema = self.stage.layout.tables[name]
+        return self.warehouse.read(self.sub.table(name), schema, columns, where)
+
+    def delta(
+        self, expected: pl.DataFrame, where: str = "TRUE"
+    ) -> tuple[pl.DataFrame, pl.DataFrame]:
+        """Compare the rows there should be with those the stage's own table holds.
+
+        Parameters
+        ----------
+        expected : DataFrame
+            Key and `input_hash` of every row there should be; further columns pass through.
+        where : str
+            SQL condition under which a stored row counts as done.
+
+        Returns
+        -------
+        todo : DataFrame
+            The rows of `expected` that are missing or were made from other inputs.
+        gone : DataFrame
+            Keys of stored rows that should no longer be there.
+        """
+        key = list(self.schema.key)
+        stored = self.read(self.stage.name, (*key, "input_hash"), where)
+        todo = expected.join(stored, on=[*key, "input_hash"], how="anti", maintain_order="left")
+        everything = self.read(self.stage.name, key)
+        gone = everything.join(expected, on=key, how="anti", maintain_order="left")
+        return todo, gone
+
+    def upsert(self, frame: pl.DataFrame) -> None:
+        """Commit finished rows at once, so that an interruption loses nothing."""
+        with self.warehouse.transaction() as transaction:
+            transaction.upsert(self.schema, self.table, frame)
+
+    def replacing(self, frame: pl.DataFrame, name: str | None = None) -> Write:
+        """Return the write that replaces a whole table (default: the stage's own)."""
+        name = name or self.stage.name
+        schema = self.stage.layout.tables[name]
+        return lambda transaction: transaction.replace(schema, self.sub.table(name), frame)
+
+    def deleting(self, keys: pl.DataFrame) -> Write:
+        """Return the write that deletes the rows with these keys from the stage's own table."""
+        return lambda transaction: transaction.delete(self.schema, self.table, keys)
+
+    def inputs(self, records: Mapping[str, StageRecord]) -> dict[str, str]:
+        """Return the versions of everything the stage depends on, as they are now."""
+        versions = {"code": self.stage.code_version, **self.stage.settings(self)}
+        for name in self.stage.deps:
+            record = records.get(f"{self.sub.name}/{name}")
+            versions[name] = (record and record.data_version) or "none"
+        return versions
+
+    def is_current(self, records: Mapping[str, StageRecord]) -> bool:
+        """Tell whether the stage ended well on exactly these inputs."""
+        record = records.get(self.stage.key)
+        if record is None or record.status not in ("ok", "skipped"):
+            return False
+        return all(record.inputs.get(k) == v for k, v in self.inputs(records).items())
+
+
+def stale(
+    stages: Iterable[Stage], resources: Resources, within: Collection[str]
+) -> tuple[Stage, ...]:
+    """Return the stages that have something to do, in order.
+
+    Parameters
+    ----------
+    stages : iterable of Stage
+        All stages, in the order of the data flow.
+    resources : Resources
+        What they work with.
+    within : collection of str
+        Keys of the stages that may run.
+
+    Returns
+    -------
+    tuple of Stage
+        Those that never ended well, whose inputs changed, or that depend on such a one.
+    """
+    records = resources.warehouse.stages()
+    chosen: dict[str, Stage] = {}
+    for stage in stages:
+        if stage.key not in within:
+            continue
+        upstream = {f"{stage.layout.sub.name}/{name}" for name in stage.deps}
+        run = StageRun(stage, resources, stage.partitions)
+        if upstream & chosen.keys() or not run.is_current(records):
+            chosen[stage.key] = stage
+    return tuple(chosen.values())
+
+
+def checks_of(stage: Stage) -> tuple[Check, ...]:
+    """Return all checks of a stage: those of its table schema and its own."""
+    return (*(schema_checks(stage.schema) if stage.schema else ()), *stage.checks)

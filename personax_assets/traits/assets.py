@@ -1,0 +1,206 @@
+"""The trait stages: each rater's answers, scores over raters, their quality, embedded texts."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+import polars as pl
+
+from personax_assets.checks import EMBEDDINGS_FINITE, Check, Verdict
+from personax_assets.datasets import TRAITS
+from personax_assets.embeddings import expected_embedding_hashes
+from personax_assets.errors import SkipStageError
+from personax_assets.progress import progress
+from personax_assets.stage import Layout, Stage, StageResult, StageRun, stage
+
+CHUNK = 2_000
+"""Texts that are embedded and committed together."""
+
+
+def trait_stages(layout: Layout) -> tuple[Stage, ...]:
+    """Return the trait stages of a sub-dataset: one of texts per rater, then the rest."""
+    texts = tuple(_texts_stage(layout, rater) for rater in layout.raters)
+    names = tuple(stage.name for stage in texts)
+    sub = layout.sub
+
+    def answers(run: StageRun) -> dict[str, pl.DataFrame]:
+        return {rater: run.read(f"trait_texts_{rater}") for rater in layout.raters}
+
+    @stage(layout, "trait_scores", group="traits", deps=names)
+    def trait_scores(run: StageRun) -> StageResult:
+        """Zeros (insufficient information) are dropped before the median over raters."""
+        from personax_assets.traits.scores import trait_scores as scores_of
+
+        scores = scores_of(answers(run))
+        scored = scores.filter(pl.col("score").is_not_null()).height
+        nobody = None if scored else f"nobody rated the {sub.people}"
+        return StageResult((run.replacing(scores),), {"scored": scored}, skipped=nobody)
+
+    @stage(
+        layout, "rater_quality", group="traits", deps=(*names, "trait_scores"),
+        checks=(RATERS_AGREE,),
+    )  # fmt: skip
+    def rater_quality(run: StageRun) -> StageResult:
+        """Abstention, failures, latency, tokens, and ordinal Krippendorff's alpha per trait."""
+        from personax_assets.traits.quality import rater_quality as quality_of
+
+        if run.read("trait_scores", ("n_raters",), "n_raters > 0").is_empty():
+            raise SkipStageError(f"nobody rated the {sub.people}")
+        return StageResult((run.replacing(quality_of(answers(run), run.read("trait_scores"))),))
+
+    @stage(
+        layout, "text_embeddings", group="traits", deps=(*names, "bios"),
+        settings=lambda run: {"encoder": run.resources.encoders.identity("text")},
+        checks=(EMBEDDINGS_FINITE,),
+    )  # fmt: skip
+    def text_embeddings(run: StageRun) -> StageResult:
+        """Embeds each rater's five texts about a person, with the person's name masked."""
+        from personax_assets.embeddings import mask_name
+
+        texts = _joined_texts(answers(run), run.read("bios", ("person_id", "name")))
+        if texts.is_empty():
+            raise SkipStageError(f"nobody rated the {sub.people}")
+        masked = [mask_name(t, n) for t, n in texts.select("text", "name").iter_rows()]
+        texts = texts.with_columns(pl.Series("text", masked, pl.String))
+        encoder = run.resources.encoders.encoder("text")
+        todo, gone = run.delta(expected_embedding_hashes(texts, encoder))
+        with progress(f"{sub.title}: text embeddings", todo.height) as advance:
+            for rows in todo.iter_slices(CHUNK):
+                vectors = encoder.embed(rows["text"].to_list())
+                run.upsert(
+                    rows.with_columns(
+                        pl.Series("embedding", vectors, run.schema["embedding"].polars),
+                        pl.lit(run.resources.encoders.identity("text")).alias("encoder"),
+                    )
+                )
+                advance(rows.height)
+        return StageResult((run.deleting(gone),), {"new": todo.height, "gone": gone.height})
+
+    return (*texts, trait_scores, rater_quality, text_embeddings)
+
+
+def _texts_stage(layout: Layout, rater: str) -> Stage:
+    """Return the stage that asks one rater."""
+    sub = layout.sub
+
+    @stage(
+        layout, f"trait_texts_{rater}", group="traits", deps=("bios",),
+        kinds=("python", "duckdb", "openai"), settings=lambda run: _asking(run, rater),
+        checks=(ANSWERED,),
+    )  # fmt: skip
+    def trait_texts(run: StageRun) -> StageResult:
+        """Asks the rater about everyone it has not answered for; answers are kept in a journal.
+
+        Simulated raters are asked about the invented cohort alone. Where nobody is asked the
+        status is `not_rated`.
+        """
+        from personax_assets.traits.client import RaterUnavailable, rater_key
+        from personax_assets.traits.engine import annotate, not_rated
+        from personax_assets.traits.prompts import build_requests
+
+        config, source = run.resources.raters.config(rater), run.resources.sources.config(sub)
+        people = run.read("bios", ("person_id", "name", sub.stratum))
+        if config.simulated and source.kind != "synthetic":
+            nobody = run.replacing(not_rated(people, sub, config))
+            return StageResult((nobody,), skipped=(
+                "simulated raters are not asked about real people; set PERSONAX_PROFILE=live "
+                "and your API keys"
+            ))  # fmt: skip
+        try:
+            rater_key(config)
+        except RaterUnavailable as error:
+            nobody = run.replacing(not_rated(people, sub, config))
+            return StageResult((nobody,), skipped=str(error))
+        requests = build_requests(people, sub, config)
+        expected = pl.DataFrame(
+            {"person_id": [r.person_id for r in requests], "input_hash": [r.key for r in requests]},
+            schema={"person_id": pl.String, "input_hash": pl.String},
+        )
+        todo, gone = run.delta(expected, f"status IN {FINAL}")
+        wanted = set(todo["person_id"])
+        asked = [request for request in requests if request.person_id in wanted]
+        if asked and config.simulated:
+            config = replace(config, base_url=run.resources.raters.simulated_address(sub, source))
+        with progress(f"{sub.title}: {rater}", len(asked)) as advance:
+            answers = annotate(
+                asked, config, run.resources.raters.open_journal(), advance, notify=run.log
+            )
+        run.upsert(answers)
+        counts = dict(answers["status"].value_counts().iter_rows())
+        return StageResult(
+            (run.deleting(gone),),
+            {"answers": counts, "gone": gone.height},
+            _unanswered(rater, answers),
+        )
+
+    return trait_texts
+
+
+FINAL = ("ok", "refusal", "content_filter")
+"""Statuses after which the same question is not asked again by itself."""
+
+
+def _asking(run: StageRun, rater: str) -> dict[str, str]:
+    """Return what decides the answers besides the people."""
+    import os
+
+    from personax_assets.traits.prompts import load_prompt
+
+    config = run.resources.raters.config(rater)
+    key = config.key_env is None or bool(os.environ.get(config.key_env))
+    return {"rater": repr(config), "prompt": load_prompt().version, "key": str(key)}
+
+
+def _unanswered(rater: str, answers: pl.DataFrame) -> str | None:
+    """Describe what the rater could not answer, if anything."""
+    failed = answers.filter(~pl.col("status").is_in(FINAL))
+    if failed.is_empty():
+        return None
+    kinds = failed["status"].value_counts(sort=True).iter_rows()
+    listed = ", ".join(f"{status} {n}" for status, n in kinds)
+    detail = failed["detail"].drop_nulls()
+    example = f"; for example: {detail[0]}" if len(detail) else ""
+    return (
+        f"{rater} has no answer for {failed.height} of {answers.height} people ({listed}{example}); "
+        "the others are kept, the same command asks again for these only"
+    )
+
+
+def _joined_texts(answers: Mapping[str, pl.DataFrame], names: pl.DataFrame) -> pl.DataFrame:
+    """Return one text per person and rater: the five trait texts in order, and the name."""
+    columns = [f"{trait}_text" for trait in TRAITS]
+    frames = [
+        frame.filter(pl.col("status") == "ok").select(
+            "person_id",
+            pl.lit(rater).alias("rater"),
+            pl.concat_str(columns, separator="\n", ignore_nulls=True).alias("text"),
+        )
+        for rater, frame in answers.items()
+    ]
+    return pl.concat(frames).join(names, on="person_id", maintain_order="left")
+
+
+def _answered(run: StageRun) -> Verdict:
+    found = run.warehouse.query(
+        f"SELECT status, count(*) AS n FROM {run.table} GROUP BY status ORDER BY n DESC"
+    )
+    counts = dict(found.iter_rows())
+    asked = sum(counts.values()) - counts.get("not_rated", 0)
+    share = counts.get("ok", 0) / asked if asked else 1.0
+    return Verdict(share >= 0.9, f"{share:.1%} of {asked} people answered", counts)
+
+
+ANSWERED = Check("rater_answered", "At least 90 % of the people asked about got an answer.",
+                 _answered)  # fmt: skip
+
+
+def _agree(run: StageRun) -> Verdict:
+    quality = run.read("rater_quality", where="measure = 'alpha'")
+    alphas = dict(quality.select("trait", "value").iter_rows())
+    low = [trait for trait, value in alphas.items() if value is not None and value < 0.2]
+    text = f"too little agreement on {', '.join(low)}" if low else "agreement on every trait"
+    return Verdict(not low, text, alphas)
+
+
+RATERS_AGREE = Check(
+    "raters_agree", "Krippendorff's ordinal alpha is at least 0.2 for every trait.", _agree
+)
