@@ -5,6 +5,8 @@ and the truths that Level I and Level II are measured against. Does not belong h
 touches real people, files or the network. Importing it costs NumPy and polars.
 """
 
+from typing import TYPE_CHECKING, Any
+
 from personax_ml.synthetic.cohort import MISSING_SHARE, SCALES, Cohort, draw_cohort
 from personax_ml.synthetic.raters import SIMULATED_RATERS, SimulatedRater
 from personax_ml.synthetic.streams import person_seed
@@ -15,6 +17,9 @@ from personax_ml.synthetic.truth import (
     planted_latents,
     planted_pairs,
 )
+
+if TYPE_CHECKING:
+    from personax_ml.synthetic.portraits import render_portrait
 
 __all__ = [
     "EFFECT_LADDER",
@@ -29,4 +34,14 @@ __all__ = [
     "person_seed",
     "planted_latents",
     "planted_pairs",
+    "render_portrait",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    """Import Pillow only for those who draw."""
+    if name == "render_portrait":
+        from personax_ml.synthetic.portraits import render_portrait
+
+        return render_portrait
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

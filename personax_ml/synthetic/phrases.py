@@ -132,7 +132,7 @@ FRAMES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     ),
     "gemini": (
         (
-            "Analysis of the public record suggests a {trait} profile that is {description}.",
+            "The public record suggests a profile of {trait} that is {description}.",
             "With regard to {trait}, the individual can be characterised as {description}.",
             "On {trait}, the available material points to a character that is {description}.",
         ),

@@ -16,11 +16,14 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float64]
 
 
+def _philox(*name: str | int) -> np.random.Philox:
+    label = "/".join(map(str, name)).encode()
+    return np.random.Philox(key=int.from_bytes(blake2b(label, digest_size=16).digest(), "little"))
+
+
 def uniforms(*name: str | int, count: int) -> Floats:
     """Return `count` numbers of the named stream, uniform on (0, 1)."""
-    label = "/".join(map(str, name)).encode()
-    key = int.from_bytes(blake2b(label, digest_size=16).digest(), "little")
-    words = np.random.Philox(key=key).random_raw(count)
+    words = _philox(*name).random_raw(count)
     return ((words >> np.uint64(11)).astype(np.float64) + 0.5) * 2.0**-53
 
 
@@ -34,3 +37,11 @@ def normals(*name: str | int, count: int) -> Floats:
 def person_seed(seed: int, source_id: str) -> int:
     """Return the seed of one person, for portraits and raters alike."""
     return int.from_bytes(blake2b(f"{seed}/{source_id}".encode(), digest_size=7).digest(), "little")
+
+
+def noise_bytes(*name: str | int, count: int) -> NDArray[np.int16]:
+    """Return `count` small integers of the named stream: four fair coins each, less two."""
+    words = _philox(*name).random_raw(-(-count // 8))
+    coins = words.astype("<u8").view(np.uint8)[:count] & 0x0F
+    heads: NDArray[np.int16] = np.bitwise_count(coins).astype(np.int16)
+    return heads - 2
