@@ -147,7 +147,7 @@ def _coincidences(patterns: _Floats) -> _Floats:
 
 def _alpha(values: _Floats, coincidences: _Floats, level: Level) -> _Floats:
     """Return alpha for each row of flattened coincidence matrices."""
-    observed = coincidences.reshape(-1, len(values), len(values))
+    observed = coincidences.reshape(len(coincidences), len(values), len(values))
     totals = observed.sum(axis=2)
     n = totals.sum(axis=1)
     distances = _distances(values, totals, level)

@@ -9,6 +9,7 @@ document on HTML pages and errors inside a 200.
 """
 
 import asyncio
+import logging
 import os
 from collections.abc import Mapping
 from dataclasses import replace
@@ -20,6 +21,10 @@ from personax_assets.traits.outcomes import Call
 from personax_assets.traits.prompts import Request
 from personax_assets.traits.raters import RaterConfig
 from personax_assets.traits.responses import read_response
+
+_TALKATIVE = ("httpcore2", "httpx2", "openai")
+"""Loggers that write a line per call, and response headers when debugging: a server may have
+echoed the key in them."""
 
 _NO_KEY = "no-key-needed"
 """Sent to endpoints without keys, which ignore it; the client refuses to start with none."""
@@ -65,6 +70,8 @@ class RaterClient:
         import httpx2
         import openai
 
+        for name in _TALKATIVE:
+            logging.getLogger(name).setLevel(logging.WARNING)
         if rater.base_url is None:
             raise RaterUnavailableError(
                 f"rater {rater.name!r} has no address: its server is not running"

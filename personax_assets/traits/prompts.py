@@ -24,7 +24,7 @@ import yaml
 from personax_assets.datasets import TRAITS, SubDataset
 from personax_assets.traits.raters import RaterConfig, ScoreType
 
-PROMPTS = Path(__file__).parent / "config" / "prompts"
+PROMPTS = Path(__file__).parent / "prompts"
 DEFAULT_PROMPT = "numeric_3"
 
 ANSWER_KEYS = tuple(f"{trait}_{part}" for trait in TRAITS for part in ("text", "score"))

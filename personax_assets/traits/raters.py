@@ -5,6 +5,7 @@ and refusing what cannot work with one clear line. Does not belong here: keys (o
 the environment variable that holds one), prompts, or calling anybody.
 """
 
+import ipaddress
 import json
 import re
 from collections.abc import Mapping
@@ -17,7 +18,7 @@ import yaml
 
 from personax_assets.errors import PersonaXError
 
-SHIPPED = Path(__file__).parent / "config" / "raters"
+SHIPPED = Path(__file__).parent / "raters"
 
 Capability = Literal["json_schema", "json_object", "text"]
 ScoreType = Literal["integer", "string"]
@@ -149,7 +150,10 @@ class RaterConfig:
     def loopback(self) -> bool:
         """Whether the endpoint is on this machine."""
         host = urlsplit(self.base_url or "").hostname or ""
-        return host in {"localhost", "::1"} or host.startswith("127.")
+        try:
+            return ipaddress.ip_address(host).is_loopback
+        except ValueError:
+            return host == "localhost"
 
     @property
     def most_output_tokens(self) -> int | None:

@@ -63,8 +63,8 @@ class SimulatedRaters:
         self._closed_until: dict[str, float] = {}
         self.log: list[dict[str, Any]] = []
 
-    def reply(self, body: Mapping[str, Any]) -> Reply:
-        """Answer one call, entering it into the log."""
+    def reply(self, body: Mapping[str, Any], size: int) -> Reply:
+        """Answer one call with a body of so many bytes, entering it into the log."""
         model = str(body.get("model"))
         rater = model.removeprefix(MODEL_PREFIX)
         said = "\n".join(str(message.get("content")) for message in body.get("messages", ()))
@@ -88,14 +88,14 @@ class SimulatedRaters:
         entry["fault"] = kind
         if kind in {"rate_limited", "rate_limited_date"}:
             self._closed_until[rater] = time.monotonic() + self._faults.retry_after_s
-        good = self._completion(body, model, rater, name, said, number)
+        good = self._completion(body, size, model, rater, name, number)
         reply = json_reply(good) if kind is None else KINDS[kind](good, self._faults)
         if reply.status == 200:
             entry["usage"] = good["usage"]
         return reply
 
     def _completion(
-        self, body: Mapping[str, Any], model: str, rater: str, name: str, said: str, number: int
+        self, body: Mapping[str, Any], size: int, model: str, rater: str, name: str, number: int
     ) -> Completion:
         person = self._people[name]
         seed = person_seed(self._seed, person["source_id"])
@@ -103,7 +103,7 @@ class SimulatedRaters:
         if _wants_strings(body):
             answer = {key: str(value) for key, value in answer.items()}
         content = json.dumps(answer, ensure_ascii=False)
-        sent, received = math.ceil(len(said) / 4), math.ceil(len(content) / 4)
+        sent, received = math.ceil(size / 4), math.ceil(len(content) / 4)
         digest = hashlib.sha256(f"{self._seed}/{rater}/{name}/{number}".encode()).hexdigest()
         return {
             "id": f"chatcmpl-{digest[:29]}",
@@ -136,10 +136,10 @@ def build_app(raters: SimulatedRaters, faults: Faults) -> "Starlette":
     from starlette.routing import Route
 
     async def complete(request: "Request") -> "Response":
-        body = await request.json()
+        asked = await request.body()
         if faults.latency_s:
             await asyncio.sleep(faults.latency_s)
-        reply = raters.reply(body)
+        reply = raters.reply(json.loads(asked), len(asked))
         if reply.hang:
             await asyncio.sleep(3600)
         headers = dict(reply.headers)

@@ -32,6 +32,11 @@ class SimulatedServerError(PersonaXError):
     """The simulated raters could not be started."""
 
 
+def simulated_provider(seed: int) -> str:
+    """Return the part of a request's identity that says which invented people it is about."""
+    return f"simulated-{seed}"
+
+
 class SimulatedServer:
     """A running server of simulated raters, usable as a context manager.
 
@@ -80,7 +85,7 @@ class SimulatedServer:
         """
         if not rater.simulated:
             raise SimulatedServerError(f"rater {rater.name!r} is not simulated")
-        return replace(rater, base_url=self.base_url, provider=f"simulated-{self.seed}")
+        return replace(rater, base_url=self.base_url, provider=simulated_provider(self.seed))
 
     def start(self) -> None:
         """Start the process and wait until it answers."""

@@ -1,0 +1,93 @@
+import krippendorff
+import polars as pl
+import pytest
+from sklearn.metrics import cohen_kappa_score
+
+from personax_assets.datasets import ATHLEPERSONA, TRAITS
+from personax_assets.schemas import rater_quality as schema
+from personax_assets.traits.engine import annotate, not_rated
+from personax_assets.traits.journal import Journal
+from personax_assets.traits.prompts import build_requests
+from personax_assets.traits.quality import rater_quality
+from personax_assets.traits.raters import RaterConfig, load_raters
+from personax_assets.traits.scores import trait_scores
+from personax_assets.traits.simulated_server import SimulatedServer
+from tests.personax_assets.traits.conftest import SEED, People
+
+
+def value(quality: pl.DataFrame, rater: str, measure: str, trait: str = "all") -> float | None:
+    found = quality.filter(rater=rater, measure=measure, trait=trait)
+    result: float | None = found.item(0, "value")
+    return result
+
+
+@pytest.fixture
+def answers(athletes: People, journal: Journal) -> dict[str, pl.DataFrame]:
+    texts = {}
+    with SimulatedServer({"athlepersona": 60}, SEED) as server:
+        for rater in map(server.connect, load_raters("simulated")):
+            texts[rater.name] = annotate(
+                build_requests(athletes(60), ATHLEPERSONA, rater), rater, journal
+            )
+    return texts
+
+
+def test_agreement_equals_the_references(answers: dict[str, pl.DataFrame]) -> None:
+    scores = trait_scores(answers)
+    quality = rater_quality(answers, scores)
+    assert quality.schema == schema(ATHLEPERSONA).polars
+    assert quality.select(schema(ATHLEPERSONA).key).is_unique().all()
+    for trait in TRAITS:
+        rows = scores.filter(trait=trait)
+        table = rows.select(
+            pl.col(list(answers)).replace(0, None).cast(float).fill_null(float("nan"))
+        )
+        alpha = krippendorff.alpha(
+            reliability_data=table.to_numpy().T, level_of_measurement="ordinal"
+        )
+        assert value(quality, "all", "alpha", trait) == pytest.approx(alpha, rel=1e-12)
+        low = value(quality, "all", "alpha_low", trait)
+        high = value(quality, "all", "alpha_high", trait)
+        assert low is not None
+        assert high is not None
+        assert low < alpha < high
+        both = rows.filter(pl.col("chatgpt") > 0, pl.col("llama") > 0)
+        kappa = cohen_kappa_score(both["chatgpt"], both["llama"], weights="quadratic")
+        assert value(quality, "all", "kappa_chatgpt_llama", trait) == pytest.approx(kappa)
+    assert rater_quality(answers, scores).equals(quality)
+
+
+def test_each_rater_is_measured(answers: dict[str, pl.DataFrame]) -> None:
+    chatgpt = answers["chatgpt"]
+    changed = chatgpt.with_row_index().with_columns(
+        pl.when(pl.col("index") < 6)
+        .then(pl.lit("refusal"))
+        .when(pl.col("index") < 15)
+        .then(pl.lit("invalid_json"))
+        .when(pl.col("index") < 20)
+        .then(pl.lit("not_rated"))
+        .otherwise("status")
+        .alias("status"),
+        pl.when(pl.col("index") == 30).then(0).otherwise("openness_score").alias("openness_score"),
+        latency_s=pl.col("index").cast(float),
+        cost_usd=pl.lit(0.25),
+    )
+    texts = {**answers, "chatgpt": changed.drop("index")}
+    quality = rater_quality(texts, trait_scores(texts))
+    assert value(quality, "chatgpt", "missing") == pytest.approx(15 / 55)
+    assert value(quality, "chatgpt", "hesitation") == pytest.approx(6 / 55)
+    assert value(quality, "chatgpt", "malformed") == pytest.approx(9 / 55)
+    assert value(quality, "chatgpt", "outcome_ok") == pytest.approx(40 / 55)
+    zeros = (changed[20:]["openness_score"] == 0).sum()
+    assert value(quality, "chatgpt", "abstention", "openness") == pytest.approx(zeros / 40)
+    assert value(quality, "chatgpt", "latency_p50_s") == 39.5
+    assert value(quality, "chatgpt", "cost_usd") == 55 * 0.25
+    assert value(quality, "gemini", "cost_usd") is None
+    assert quality.filter(measure="outcome_timeout").height == 0
+
+
+def test_a_rater_whom_nobody_asked_has_no_measures(athletes: People, chatgpt: RaterConfig) -> None:
+    texts = {name: not_rated(athletes(3), ATHLEPERSONA, chatgpt) for name in ("chatgpt", "gemini")}
+    quality = rater_quality(texts, trait_scores(texts))
+    assert quality["value"].null_count() == quality.height
+    assert quality["n"].to_list() == [0] * quality.height
