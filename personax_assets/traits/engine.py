@@ -272,7 +272,12 @@ def _row(
 
 def _blank(person_id: str) -> dict[str, Any]:
     """Return a row about a person of whom nobody was asked."""
-    return {"person_id": person_id, "status": "not_rated", "attempts": 0}
+    return {
+        "person_id": person_id,
+        "status": "not_rated",
+        "attempts": 0,
+        "input_hash": "not_rated",
+    }
 
 
 def _frame(rater: RaterConfig, rows: Sequence[dict[str, Any]]) -> pl.DataFrame:

@@ -322,9 +322,10 @@ def test_an_interrupted_run_goes_on_and_asks_for_no_answer_twice(
     faults = Faults(rates={"server_error": 0.1, "wrong_json": 0.1}, latency_s=0.05)
     with serving(n, faults) as s:
         requests = s.requests(athletes(n))
-        for moment in (0.45, 0.6):
+        for calls in (40, 90):
             process = annotating(s, path, n)
-            time.sleep(moment)
+            while len(s.log()) < calls:
+                time.sleep(0.01)
             os.kill(process.pid, how)
             process.communicate(timeout=20)
             assert process.returncode != 0
