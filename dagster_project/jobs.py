@@ -5,6 +5,7 @@ Belongs here: what can be launched and what launches itself. Does not belong her
 
 import json
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import dagster as dg
 
@@ -14,6 +15,12 @@ from personax_assets.datasets import ATHLEPERSONA, CELEBPERSONA, SubDataset
 from personax_assets.errors import PersonaXError
 from personax_assets.resources import Resources, Sources
 from personax_assets.stage import Stage
+
+if TYPE_CHECKING:
+    # The type of what `define_asset_job` returns has no public name.
+    from dagster._core.definitions.unresolved_asset_job_definition import (
+        UnresolvedAssetJobDefinition as Job,
+    )
 
 TRAINING = ("crl_model",)
 """Stages that train: they run on request or on their own schedule, not at every refresh."""
@@ -36,7 +43,7 @@ def refresh_stages(stages: Sequence[Stage], sub: SubDataset) -> tuple[Stage, ...
     )
 
 
-def _job(name: str, stages: Sequence[Stage], description: str, stale: bool = True) -> "_Job":
+def _job(name: str, stages: Sequence[Stage], description: str, stale: bool = True) -> "Job":
     return dg.define_asset_job(
         name,
         selection=[dg.AssetKey(stage.key.split("/")) for stage in stages],
@@ -45,10 +52,7 @@ def _job(name: str, stages: Sequence[Stage], description: str, stale: bool = Tru
     )
 
 
-_Job = type(dg.define_asset_job("_", selection="*"))
-
-
-def jobs_of(stages: Sequence[Stage]) -> dict[str, "_Job"]:
+def jobs_of(stages: Sequence[Stage]) -> dict[str, "Job"]:
     """Return the jobs by name."""
     training = [s for s in stages if s.name in (*TRAINING, "latents", "latent_graph", "report")]
     jobs = (
@@ -81,7 +85,7 @@ def jobs_of(stages: Sequence[Stage]) -> dict[str, "_Job"]:
     return {job.name: job for job in jobs}
 
 
-def daily_schedule(job: "_Job") -> dg.ScheduleDefinition:
+def daily_schedule(job: "Job") -> dg.ScheduleDefinition:
     """Return the schedule that refreshes all leagues in one run every morning."""
 
     @dg.schedule(
@@ -96,7 +100,7 @@ def daily_schedule(job: "_Job") -> dg.ScheduleDefinition:
     return refresh_athletes_daily
 
 
-def new_athletes_sensor(job: "_Job", sources: Sources) -> dg.SensorDefinition:
+def new_athletes_sensor(job: "Job", sources: Sources) -> dg.SensorDefinition:
     """Return the sensor that launches a refresh when a roster differs from the last look."""
 
     @dg.sensor(
@@ -120,7 +124,7 @@ def new_athletes_sensor(job: "_Job", sources: Sources) -> dg.SensorDefinition:
 
 
 def schedules_and_sensors(
-    jobs: dict[str, "_Job"], resources: Resources
+    jobs: dict[str, "Job"], resources: Resources
 ) -> tuple[list[dg.ScheduleDefinition], list[dg.SensorDefinition]]:
     """Return everything that launches itself."""
     job = jobs["refresh_athletes"]

@@ -172,15 +172,15 @@ class Raters(dg.ConfigurableResource[Any]):
 
         return Journal(Path(self.journal))
 
-    def simulated_address(self, sub: SubDataset, source: SourceConfig) -> str:
-        """Return the address of the simulated raters, starting them if need be."""
+    def simulated(self, sub: SubDataset, source: SourceConfig) -> "SimulatedServer":
+        """Return the server of the simulated raters of a sub-dataset, started if need be."""
         from personax_assets.traits.simulated_server import SimulatedServer
 
         if sub.name not in self._servers:
             server = SimulatedServer({sub.name: source.people}, source.seed)
             server.start()
             self._servers[sub.name] = server
-        return self._servers[sub.name].base_url
+        return self._servers[sub.name]
 
     def teardown_after_execution(self, context: dg.InitResourceContext) -> None:
         """Stop the simulated raters with the run."""

@@ -14,6 +14,7 @@ from personax_assets.progress import progress
 from personax_assets.resources import Sources
 from personax_assets.schemas import quarantine
 from personax_assets.stage import Layout, Stage, StageResult, StageRun, Write, stage
+from personax_assets.warehouse import Transaction
 
 
 def source_versions(sources: Sources, sub: SubDataset, partitions: Iterable[str]) -> dict[str, str]:
@@ -92,7 +93,7 @@ def _replace_raw(run: StageRun, partition: str | None, batch: RawBatch) -> Write
     where, values = ("league = ?", (partition,)) if partition else ("TRUE", ())
     part = pl.lit(partition, pl.String).alias("partition")
 
-    def write(transaction: "Transaction") -> None:
+    def write(transaction: Transaction) -> None:
         transaction.replace(run.schema, run.table, batch.rows, where, values)
         where_bad = "partition IS NOT DISTINCT FROM ?"
         rows = batch.quarantine.with_columns(part)

@@ -93,9 +93,10 @@ def _texts_stage(layout: Layout, rater: str) -> Stage:
         Simulated raters are asked about the invented cohort alone. Where nobody is asked the
         status is `not_rated`.
         """
-        from personax_assets.traits.client import RaterUnavailable, rater_key
+        from personax_assets.traits.client import RaterUnavailableError, rater_key
         from personax_assets.traits.engine import annotate, not_rated
         from personax_assets.traits.prompts import build_requests
+        from personax_assets.traits.simulated_server import simulated_provider
 
         config, source = run.resources.raters.config(rater), run.resources.sources.config(sub)
         people = run.read("bios", ("person_id", "name", sub.stratum))
@@ -105,9 +106,11 @@ def _texts_stage(layout: Layout, rater: str) -> Stage:
                 "simulated raters are not asked about real people; set PERSONAX_PROFILE=live "
                 "and your API keys"
             ))  # fmt: skip
+        if config.simulated:
+            config = replace(config, provider=simulated_provider(source.seed))
         try:
             rater_key(config)
-        except RaterUnavailable as error:
+        except RaterUnavailableError as error:
             nobody = run.replacing(not_rated(people, sub, config))
             return StageResult((nobody,), skipped=str(error))
         requests = build_requests(people, sub, config)
@@ -119,7 +122,7 @@ def _texts_stage(layout: Layout, rater: str) -> Stage:
         wanted = set(todo["person_id"])
         asked = [request for request in requests if request.person_id in wanted]
         if asked and config.simulated:
-            config = replace(config, base_url=run.resources.raters.simulated_address(sub, source))
+            config = run.resources.raters.simulated(sub, source).connect(config)
         with progress(f"{sub.title}: {rater}", len(asked)) as advance:
             answers = annotate(
                 asked, config, run.resources.raters.open_journal(), advance, notify=run.log
