@@ -3,11 +3,10 @@
 Belongs here: the structural causal models of the two synthetic cohorts, as data. Does not belong
 here: what a model is (`model`), or how a factor looks (`portraits`) and reads (`raters`).
 
-Nothing here describes real people. The worlds are shaped like the published findings where that
-costs nothing (league, birth year, gender and occupation go with many traits, body size and place
-with some), and they hold planted independences, so that a method can be wrong in both ways.
-What is deliberately absent: any arrow between skin, hair or place and a face or a trait that would
-repeat a stereotype; skin and birthplace have nothing to do with each other.
+Nothing here describes real people or says anything about them: signs and sizes were chosen so that
+methods have something to find and something not to find. The worlds are shaped like the published
+findings where that costs nothing (league, birth year, gender and occupation go with many traits,
+body size and place with some). Skin has no path to any trait and none to a birthplace.
 
 Reading the tables: `"x": {"y": 0.5}` says that y is a cause of x with the standardised path
 coefficient 0.5. See `model` for the equation behind it.
@@ -21,9 +20,10 @@ Public figures
     depend on gender, agreeableness not on occupation; eyes, face shape and chin have no path to
     any trait. The CelebA attributes are the face factors, thresholded with some noise.
 Both
-    Birth month and day have no path to anything. Shared factors act on traits and on faces. The
-    graph among the latents has an arrow from confidence (extraversion) to what the face shows,
-    one from emotional stability (neuroticism) to grooming, and a chain within the face.
+    Birth month and day have no path to anything. Every shared factor acts on traits and on faces.
+    Among the latents there is an arrow from confidence (extraversion) to what the face shows
+    (expression; cheekbones), one from emotional stability (neuroticism, reversed) to grooming
+    (beard; brows), and a chain within the face (skin to hair to brows; face shape to chin).
 """
 
 from collections.abc import Mapping
@@ -160,7 +160,7 @@ def _public_figures() -> Model:
     tall = _by(OCCUPATION_SHARES, 0.0, -0.5, 0.6, 0.4, 2.5, -0.4, 0.0, 0.3, -0.6)
     slim = _by(OCCUPATION_SHARES, 0.3, 0.4, 0.2, -1.0, 2.5, -0.8, -0.8, -0.5, -0.3)
     inventive = _by(OCCUPATION_SHARES, 0.5, 0.8, -0.6, -1.6, -0.5, 0.7, 1.2, -0.2, 1.5)
-    orderly = _by(OCCUPATION_SHARES, -0.2, -0.9, 0.5, 1.3, 0.1, -1.3, 0.2, 1.2, 0.0)
+    orderly = _by(OCCUPATION_SHARES, -0.5, -0.9, 0.3, 1.3, 0.6, -1.3, 0.2, 1.2, -0.3)
     outgoing = _by(OCCUPATION_SHARES, 0.6, 0.8, 1.0, 0.0, 0.2, 1.2, -0.9, -0.2, -2.0)
     restless = _by(OCCUPATION_SHARES, 0.5, 0.8, -0.7, -1.2, 0.4, 0.9, 0.0, -0.9, 0.9)
     feminine = {"female": 1.0, "male": -1.0, "non-binary": 0.0}
@@ -194,7 +194,7 @@ def _public_figures() -> Model:
             },
             "trait_conscientiousness": {
                 "gender": Effect(0.25, feminine),
-                "occupation": Effect(0.45, orderly),
+                "occupation": Effect(0.5, orderly),
                 "birth_year": -0.45,
                 "shared_2": 0.35,
             },
