@@ -5,25 +5,21 @@ Does not belong here: any statistic.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict
+from itertools import product
 from typing import Any, get_args
 
 import numpy as np
 import polars as pl
 
 from personax_ml.independence.columns import Column, ColumnError, FloatArray, VariableSpec, encode
-from personax_ml.independence.discrete import discrete_tables, sparsity
-from personax_ml.independence.hsic import hsic_table
-from personax_ml.independence.kci import kci_table
-from personax_ml.independence.profiles import KernelCache, Profile
-from personax_ml.independence.rcit import rcit_table
+from personax_ml.independence.profiles import Kernels, Profile
 from personax_ml.independence.results import TestResult, failure
-from personax_ml.independence.tables import Table, crosstab
+from personax_ml.independence.run import DISCRETE_TESTS, PAPER_TESTS_GIVEN, TESTS, run_tests
+from personax_ml.independence.tables import crosstab, stratify, unconditional
 
-TESTS = ("kci", "rcit", "hsic", "chi2", "gsq")
-DISCRETE_TESTS = ("chi2", "gsq")
-
-MINIMUM_ROWS = 20
+PAPER_TESTS = ("kci", "rcit", "hsic", "chi2", "gsq")
+"""The five tests of the paper, in its order."""
 
 TRAIT = VariableSpec("ordinal", discrete=True)
 """What a trait score is: 1, 1.5, 2, 2.5 and 3 are ordered categories."""
@@ -56,7 +52,7 @@ def independence_grid(
     kinds: Mapping[str, VariableSpec],
     *,
     profiles: Sequence[Profile] = get_args(Profile),
-    tests: Sequence[str] = TESTS,
+    tests: Sequence[str] = PAPER_TESTS,
     given: Sequence[str | None] = (None,),
     seed: int,
     alpha: float = 0.05,
@@ -74,16 +70,17 @@ def independence_grid(
         The variables to test, by name.
     profiles : sequence of {"paper", "recommended"}
         Settings to test with.
-    tests : sequence of {"kci", "rcit", "hsic", "chi2", "gsq"}
+    tests : sequence of {"kci", "rcit", "hsic", "chi2", "gsq", "dcor"}
         Tests; chi2 and gsq are made for discrete variables only.
     given : sequence of str or None
-        Variables to condition on, one at a time; None for no condition.
+        Discrete variables to condition on, one at a time; None for no condition. The paper's
+        profile then has what causal-learn offers: KCI, chi-square and G-square.
     seed : int
         Seed of random features and random tables.
     alpha : float
         Level at which `dependent` is true.
     advance : callable, optional
-        Called with the number of (trait, variable) pairs just finished.
+        Called with the number of (rater, trait, condition, variable) just finished.
 
     Returns
     -------
@@ -96,24 +93,47 @@ def independence_grid(
     unknown = sorted(set(tests) - set(TESTS))
     if unknown:
         raise ValueError(f"tests: unknown {', '.join(unknown)}; choose from {', '.join(TESTS)}")
-    if any(g is not None for g in given):
-        raise ValueError("given: conditional tests are not available yet")
+    for condition in given:
+        if condition is not None and not (condition in kinds and kinds[condition].discrete):
+            raise ValueError(f"given: {condition} is not among the discrete variables of kinds")
     people = variables.select("person_id").with_row_index("row")
     if people["person_id"].n_unique() != len(people):
         raise ValueError("variables: a person_id occurs more than once; keep one row per person")
     columns = {name: _encoded(variables, name, spec) for name, spec in kinds.items()}
-    kernels = KernelCache()
+    kernels = Kernels()
     rows: list[dict[str, Any]] = []
     for (rater, trait), trait_column in _trait_columns(scores, people):
-        for name, column in columns.items():
-            wanted = [t for t in tests if kinds[name].discrete or t not in DISCRETE_TESTS]
-            for profile in profiles:
-                keys = {"profile": profile, "rater": rater, "given": None, "trait": trait}
-                results = _pair(trait_column, column, profile, wanted, seed, kernels)
-                rows.extend({**keys, "variable": name, **_row(r, alpha)} for r in results)
+        for condition, name in product(given, kinds):
+            if name != condition:
+                conditioned = None if condition is None else columns[condition]
+                for profile in profiles:
+                    wanted = _applicable(tests, profile, kinds[name], condition)
+                    keys = {
+                        "profile": profile,
+                        "rater": rater,
+                        "given": condition,
+                        "trait": trait,
+                        "variable": name,
+                    }
+                    results = _pair(
+                        trait_column, columns[name], conditioned, profile, wanted, seed, kernels
+                    )
+                    rows.extend({**keys, **_row(result, alpha)} for result in results)
             if advance is not None:
                 advance(1)
     return _with_q_values(pl.DataFrame(rows, schema=SCHEMA))
+
+
+def _applicable(
+    tests: Sequence[str], profile: Profile, spec: VariableSpec, given: str | None
+) -> list[str]:
+    """Return the tests that are made for a variable."""
+    return [
+        test
+        for test in tests
+        if (spec.discrete or test not in DISCRETE_TESTS)
+        and (given is None or profile != "paper" or test in PAPER_TESTS_GIVEN)
+    ]
 
 
 def _encoded(frame: pl.DataFrame, name: str, spec: VariableSpec) -> Column | ColumnError:
@@ -147,55 +167,19 @@ def _trait_columns(
 def _pair(
     x: Column | ColumnError,
     y: Column | ColumnError,
+    given: Column | ColumnError | None,
     profile: Profile,
     tests: Sequence[str],
     seed: int,
-    kernels: KernelCache,
+    kernels: Kernels,
 ) -> list[TestResult]:
-    for column in (x, y):
+    for column in (x, y, given):
         if isinstance(column, ColumnError):
             return [failure(test, column.status, str(column)) for test in tests]
     assert isinstance(x, Column)
     assert isinstance(y, Column)
-    return run_tests(crosstab(x, y), profile, tests, seed, kernels)
-
-
-def run_tests(
-    table: Table, profile: Profile, tests: Sequence[str], seed: int, kernels: KernelCache
-) -> list[TestResult]:
-    """Make several tests of one table."""
-    problem = untestable(table)
-    if problem is not None:
-        return [failure(test, *problem, n=table.n) for test in tests]
-    share, _ = sparsity(table)
-    discrete = discrete_tables(table, profile, seed) if set(tests) & set(DISCRETE_TESTS) else {}
-    results = []
-    for test in tests:
-        try:
-            if test == "kci":
-                result = kci_table(table, profile, kernels)
-            elif test == "hsic":
-                result = hsic_table(table, profile, kernels)
-            elif test == "rcit":
-                result = rcit_table(table, profile, seed)
-            else:
-                result = discrete["chi2" if test == "chi2" else "gsq"]
-        except ColumnError as error:
-            result = failure(test, error.status, str(error), table.n)
-        results.append(replace(result, sparse_share=share))
-    return results
-
-
-def untestable(table: Table) -> tuple[str, str] | None:
-    """Return status and message if a table cannot be tested, else None."""
-    if table.n == 0:
-        return "no_rows", "no row has both values"
-    if table.n < MINIMUM_ROWS:
-        return "too_few_rows", f"{table.n} rows have both values; at least {MINIMUM_ROWS} needed"
-    for axis in (table.x, table.y):
-        if len(axis) < 2:
-            return "constant", f"{axis.name} has a single value where both are known"
-    return None
+    strata = stratify(x, y, given) if isinstance(given, Column) else unconditional(crosstab(x, y))
+    return run_tests(strata, profile, tests, seed=seed, kernels=kernels)
 
 
 def _row(result: TestResult, alpha: float) -> dict[str, Any]:

@@ -1,20 +1,15 @@
-"""Random tables with given margins: the permutation distribution, one draw for all tests.
+"""Random tables with given margins: the permutation distribution.
 
-Belongs here: drawing tables and turning statistics of them into p-values. Does not belong here:
-the statistics.
+Belongs here: drawing tables. Does not belong here: statistics of them or p-values (`prepared`).
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator
 
 import numpy as np
 
 from personax_ml.independence.columns import FloatArray
-from personax_ml.independence.tables import Table
 
-Statistic = Callable[[FloatArray], FloatArray]
-"""From tables of shape (b, kx, ky) to b values."""
-
-_BATCH_CELLS = 1 << 21
+_BATCH_CELLS = 1 << 20
 
 
 def random_tables(
@@ -22,7 +17,7 @@ def random_tables(
 ) -> Iterator[FloatArray]:
     """Yield batches of tables with the given margins, drawn as by permuting one column.
 
-    Patefield's algorithm if the table has few cells, else shuffled rows: time per draw is
+    Patefield's (1981) algorithm if the table has few cells, else shuffled rows: time per draw is
     O(min(kx ky, n)) either way.
 
     Parameters
@@ -39,49 +34,22 @@ def random_tables(
     ndarray, shape (b, kx, ky)
     """
     kx, ky = len(x_counts), len(y_counts)
-    n = int(x_counts.sum())
+    x_margin, y_margin = x_counts.astype(np.int64), y_counts.astype(np.int64)
+    n = int(x_margin.sum())
     batch = max(1, min(draws, _BATCH_CELLS // max(kx * ky, n)))
     patefield = 3 * kx * ky < n
     if patefield:
         from scipy.stats import random_table
 
-        law = random_table(x_counts.astype(int), y_counts.astype(int))
-    x_codes = np.repeat(np.arange(kx) * ky, x_counts.astype(int))
-    y_codes = np.repeat(np.arange(ky), y_counts.astype(int))
+        law = random_table(x_margin, y_margin)
+    rows = np.repeat(np.arange(kx) * ky, x_margin)
+    cols = np.repeat(np.arange(ky), y_margin)
     for start in range(0, draws, batch):
         size = min(batch, draws - start)
         if patefield:
-            yield law.rvs(size, method="patefield", random_state=rng).reshape(size, kx, ky)
-            continue
-        shuffled = rng.permuted(np.broadcast_to(y_codes, (size, n)), axis=1)
-        shuffled += x_codes + kx * ky * np.arange(size)[:, None]
-        yield (
-            np.bincount(shuffled.ravel(), minlength=size * kx * ky)
-            .reshape(size, kx, ky)
-            .astype(float)
-        )
-
-
-def permutation_p_values(
-    table: Table, statistics: Mapping[str, Statistic], draws: int, rng: np.random.Generator
-) -> dict[str, float]:
-    """Return (1 + number of random tables at least as extreme) / (1 + draws) per statistic.
-
-    Parameters
-    ----------
-    table : Table
-        The observed table.
-    statistics : mapping of str to callable
-        What to compute; large values speak against independence.
-    draws : int
-        Number of random tables, shared by all statistics.
-    rng : numpy Generator
-        Source of randomness.
-    """
-    observed = {name: f(table.counts[None])[0] for name, f in statistics.items()}
-    extreme = dict.fromkeys(statistics, 0)
-    for batch in random_tables(table.x_counts, table.y_counts, draws, rng):
-        for name, f in statistics.items():
-            tolerance = 1e-9 * max(abs(observed[name]), 1.0)
-            extreme[name] += int((f(batch) >= observed[name] - tolerance).sum())
-    return {name: (1 + count) / (1 + draws) for name, count in extreme.items()}
+            tables = law.rvs(size, method="patefield", random_state=rng)
+        else:
+            keys = rng.permuted(np.broadcast_to(cols, (size, n)), axis=1)
+            keys += rows + kx * ky * np.arange(size)[:, None]
+            tables = np.bincount(keys.ravel(), minlength=size * kx * ky)
+        yield tables.reshape(size, kx, ky).astype(float)

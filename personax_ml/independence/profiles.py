@@ -8,20 +8,29 @@ is what the PersonaX paper ran: every variable is a number. `recommended` respec
 measurement and does not change with units or, for nominal variables, with labels.
 """
 
-from collections.abc import Callable
-from typing import Literal
+from collections.abc import Callable, Hashable
+from typing import Literal, TypeVar, cast
 
 import numpy as np
 
-from personax_ml.independence.columns import Axis, FloatArray
-from personax_ml.independence.kernels import DeltaKernel, Kernel, circular, gaussian
+from personax_ml.independence.columns import Axis, FloatArray, Kind
+from personax_ml.independence.kernels import Kernel
+from personax_ml.independence.shapes import Shape
 
 Profile = Literal["paper", "recommended"]
 KernelChoice = Literal["paper_kci", "paper_hsic", "multiscale", "median"]
 
-_SCALES: dict[str, tuple[float, ...]] = {"multiscale": (0.5, 1.0, 2.0), "median": (1.0,)}
+_SCALES: dict[Kind, tuple[float, ...]] = {
+    "ordinal": (1.0, 4.0),
+    "numeric": (0.5, 1.0, 2.0),
+    "circular": (0.5, 1.0, 2.0),
+}
+"""Widths of the multiscale kernel in median distances: few ordered categories need a wide one to
+see trends, a measurement also a narrow one to see bumps."""
 
 _MEDIAN_POINTS = 256
+
+_Made = TypeVar("_Made", Shape, Kernel)
 
 
 def standardised(positions: FloatArray, counts: FloatArray) -> FloatArray:
@@ -58,15 +67,16 @@ def median_distance(
     return float(distances[order[middle]].mean())
 
 
-def build_kernel(choice: KernelChoice, axis: Axis, counts: FloatArray) -> Kernel:
+def choose_shape(choice: KernelChoice, axis: Axis, counts: FloatArray) -> Shape:
     """Return the kernel that a test uses for a variable.
 
     Parameters
     ----------
     choice : {"paper_kci", "paper_hsic", "multiscale", "median"}
         causal-learn's width on z-scores; conditional_independence's width in raw units; or, by
-        kind of variable, delta, circular or Gaussian with the median distance as width (times
-        1/2, 1 and 2, averaged, for "multiscale").
+        kind of variable, delta, circular or Gaussian. "median" takes the median distance as
+        width; "multiscale" averages several multiples of it, each weighted so that its centred
+        kernel has the same trace.
     axis : Axis
         The distinct values.
     counts : ndarray, shape (k,)
@@ -76,31 +86,43 @@ def build_kernel(choice: KernelChoice, axis: Axis, counts: FloatArray) -> Kernel
     if choice == "paper_kci":
         n = counts.sum()
         width = 0.8 if n < 200 else 0.5 if n < 1200 else 0.3
-        return gaussian(standardised(positions, counts), counts, (width,))
+        deviation = np.sqrt(counts @ (positions - counts @ positions / n) ** 2 / (n - 1))
+        return Shape("gaussian", (width * float(deviation),))
     if choice == "paper_hsic":
-        return gaussian(positions, counts, (float(np.sqrt(0.5)),))
-    if axis.spec.kind in ("nominal", "binary"):
-        return DeltaKernel(counts)
-    width = median_distance(positions, counts, axis.spec.period)
-    widths = [scale * width for scale in _SCALES[choice]]
-    if axis.spec.period is not None:
-        return circular(positions, counts, axis.spec.period, widths)
-    return gaussian(positions, counts, widths)
+        return Shape("gaussian", (float(np.sqrt(0.5)),))
+    kind, period = axis.spec.kind, axis.spec.period
+    if kind in ("nominal", "binary"):
+        return Shape("delta")
+    family: Literal["circular", "gaussian"] = "gaussian" if period is None else "circular"
+    median = median_distance(positions, counts, period)
+    if choice == "median":
+        return Shape(family, (median,), period=period)
+    widths = tuple(scale * median for scale in _SCALES[kind])
+    inverse = [1 / Shape(family, (w,), period=period).on(positions, counts).trace for w in widths]
+    return Shape(family, widths, tuple(i / sum(inverse) for i in inverse), period)
 
 
-KernelSource = Callable[[KernelChoice, Axis, FloatArray], Kernel]
-"""Anything that answers like `build_kernel`."""
+class Kernels:
+    """Shapes and kernels with a short memory: the same column meets many others in a grid."""
 
-
-class KernelCache:
-    """`build_kernel` with a memory: the same column meets many others in a grid."""
+    _REMEMBERED = 64
 
     def __init__(self) -> None:
-        self._known: dict[tuple[str, str, bytes, bytes], Kernel] = {}
+        self._known: dict[tuple[Hashable, ...], Shape | Kernel] = {}
 
-    def __call__(self, choice: KernelChoice, axis: Axis, counts: FloatArray) -> Kernel:
-        """Return the kernel, built at most once."""
-        key = (choice, axis.name, axis.positions.tobytes(), counts.tobytes())
-        if key not in self._known:
-            self._known[key] = build_kernel(choice, axis, counts)
-        return self._known[key]
+    def shape(self, choice: KernelChoice, axis: Axis, counts: FloatArray) -> Shape:
+        """Return `choose_shape` of the arguments."""
+        key = (choice, axis.spec, axis.positions.tobytes(), counts.tobytes())
+        return self._remembered(key, lambda: choose_shape(choice, axis, counts))
+
+    def on(self, shape: Shape, axis: Axis, counts: FloatArray) -> Kernel:
+        """Return `shape.on` of the distinct values of an axis."""
+        key = (shape, axis.positions.tobytes(), counts.tobytes())
+        return self._remembered(key, lambda: shape.on(axis.positions, counts))
+
+    def _remembered(self, key: tuple[Hashable, ...], make: Callable[[], _Made]) -> _Made:
+        made = cast(_Made, self._known.pop(key)) if key in self._known else make()
+        self._known[key] = made  # the youngest is last
+        if len(self._known) > self._REMEMBERED:
+            del self._known[next(iter(self._known))]
+        return made

@@ -96,6 +96,83 @@ def crosstab(x: Column, y: Column) -> Table:
     )
 
 
+@dataclass(frozen=True, eq=False)
+class Strata:
+    """The table of two columns, split by the values of a third.
+
+    Parameters
+    ----------
+    pooled : Table
+        All rows together.
+    given : Axis or None
+        The distinct values of the third column; None if there is no condition.
+    tables : tuple of Table
+        One table per value of it, in order; without a condition the pooled table alone.
+    """
+
+    pooled: Table
+    given: Axis | None
+    tables: tuple[Table, ...]
+
+    @cached_property
+    def informative(self) -> tuple[Table, ...]:
+        """The tables in which both columns vary: the others cannot speak for or against."""
+        return tuple(t for t in self.tables if min(t.shape) > 1)
+
+    def __add__(self, other: "Strata") -> "Strata":
+        """Merge the counts of two disjoint sets of rows."""
+        return self._combined(other, 1)
+
+    def __sub__(self, other: "Strata") -> "Strata":
+        """Take out the counts of rows that are no longer part of the data."""
+        return self._combined(other, -1)
+
+    def _combined(self, other: "Strata", sign: int) -> "Strata":
+        pooled = _combined(self.pooled, other.pooled, sign)
+        if self.given is None or other.given is None:
+            if self.given is not other.given:
+                raise ValueError("one of the tables is split by a condition, the other is not")
+            return unconditional(pooled)
+        tables = dict(zip(self.given.values.tolist(), self.tables, strict=True))
+        for value, table in zip(other.given.values.tolist(), other.tables, strict=True):
+            if value not in tables:
+                tables[value] = Table(table.x, table.y, *(np.zeros(0, dtype=np.int64),) * 3)
+            tables[value] = _combined(tables[value], table, sign)
+        kept = {value: tables[value] for value in sorted(tables) if tables[value].n}
+        given = Axis(
+            self.given.name,
+            self.given.spec,
+            np.array(list(kept), dtype=np.result_type(self.given.values, other.given.values)),
+        )
+        return Strata(pooled, given, tuple(kept.values()))
+
+
+def unconditional(table: Table) -> Strata:
+    """Return a table as its only stratum."""
+    return Strata(table, None, (table,))
+
+
+def stratify(x: Column, y: Column, given: Column) -> Strata:
+    """Count the pairs of values of two columns for each value of a third.
+
+    Rows with a missing value in any of the three are left out.
+    """
+    if len(given) != len(x):
+        raise ValueError(f"{x.axis.name} has {len(x)} rows, {given.axis.name} has {len(given)}")
+    known = given.codes >= 0
+    x, y = (Column(c.axis, np.where(known, c.codes, -1)) for c in (x, y))
+    pooled = crosstab(x, y)
+    used, tables = [], []
+    for value in range(len(given.axis)):
+        rows = np.flatnonzero(given.codes == value)
+        table = crosstab(Column(x.axis, x.codes[rows]), Column(y.axis, y.codes[rows]))
+        if table.n:
+            used.append(value)
+            tables.append(table)
+    axis = Axis(given.axis.name, given.axis.spec, given.axis.values[used])
+    return Strata(pooled, axis, tuple(tables))
+
+
 def _without_empty(
     x: Axis, y: Axis, rows: IntArray, cols: IntArray, cells: IntArray, missing: int
 ) -> Table:

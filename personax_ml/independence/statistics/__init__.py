@@ -1,0 +1,1 @@
+"""The tests themselves, one module each: from strata to `prepared.Prepared`."""

@@ -1,0 +1,112 @@
+"""Pearson's chi-square and the likelihood ratio G-square on contingency tables.
+
+Belongs here: both statistics on one table or on strata, sparsity, and their nulls. Does not belong
+here: drawing random tables (`permutation`).
+"""
+
+from collections.abc import Callable
+
+import numpy as np
+from scipy.special import xlogy
+
+from personax_ml.independence.columns import FloatArray
+from personax_ml.independence.effects import cramers_v
+from personax_ml.independence.nulls import chi2_log_sf
+from personax_ml.independence.prepared import Prepared, Resampling, TableFunction
+from personax_ml.independence.tables import Strata, Table
+
+_EXPECTED = 5.0
+_SPARSE_SHARE = 0.2
+
+
+def sparsity(strata: Strata) -> tuple[float, float]:
+    """Return the share of cells with an expected count below 5, and the smallest expected count."""
+    below, cells, smallest = 0.0, 0, np.inf
+    for table in strata.informative:
+        y_sorted = np.sort(table.y_counts)
+        limits = _EXPECTED * table.n / table.x_counts
+        below += float(np.searchsorted(y_sorted, limits, side="left").sum())
+        cells += table.shape[0] * table.shape[1]
+        smallest = min(smallest, float(table.x_counts.min() * y_sorted[0]) / table.n)
+    return below / cells, smallest
+
+
+def is_sparse(strata: Strata) -> bool:
+    """Whether Cochran's (1954) rule fails: over 20 % of expected counts below 5, or one below 1."""
+    share, smallest = sparsity(strata)
+    return share > _SPARSE_SHARE or smallest < 1.0
+
+
+def pearson(table: Table) -> float:
+    """Return the sum of (observed - expected)^2 / expected, without Yates' correction."""
+    expected = table.x_counts[table.rows] * table.y_counts[table.cols] / table.n
+    occupied = ((table.cells - expected) ** 2 / expected).sum()
+    return float(occupied + (table.n - expected.sum()))
+
+
+def likelihood_ratio(table: Table) -> float:
+    """Return 2 sum observed log(observed / expected)."""
+    expected = table.x_counts[table.rows] * table.y_counts[table.cols] / table.n
+    return float(2 * (table.cells * np.log(table.cells / expected)).sum())
+
+
+def prepare_chi2(strata: Strata) -> Prepared:
+    """Prepare Pearson's chi-square test; given a discrete variable, sums over its strata.
+
+    With kx and ky distinct values the statistic is asymptotically chi-square with
+    (kx - 1)(ky - 1) degrees of freedom. The effect size is Cramer's V with Bergsma's correction
+    for bias. O(m) for m non-empty cells.
+    """
+    return _prepare("chi2", pearson, _pearson_part, strata)
+
+
+def prepare_gsq(strata: Strata) -> Prepared:
+    """Prepare the G-square test; as `prepare_chi2` with the likelihood ratio for a statistic."""
+    return _prepare("gsq", likelihood_ratio, _likelihood_part, strata)
+
+
+def _prepare(
+    name: str,
+    statistic_of: Callable[[Table], float],
+    part_of: Callable[[Table], TableFunction],
+    strata: Strata,
+) -> Prepared:
+    tables = strata.informative
+    statistic = sum(statistic_of(table) for table in tables)
+    df = sum((table.shape[0] - 1) * (table.shape[1] - 1) for table in tables)
+    squares = sum(t.n * cramers_v(pearson(t), t.n, *t.shape) ** 2 for t in tables)
+    share, smallest = sparsity(strata)
+    return Prepared(
+        name,
+        statistic,
+        float(np.sqrt(squares / sum(t.n for t in tables))),
+        "cramers_v",
+        "chi-square",
+        lambda: float(chi2_log_sf(statistic, df)),
+        lambda: Resampling([part_of(table) for table in tables], lambda sums: sums[:, 0]),
+        f"{share:.0%} of expected counts below {_EXPECTED:g}, the smallest {smallest:.2g}"
+        if is_sparse(strata)
+        else None,
+    )
+
+
+def _pearson_part(table: Table) -> TableFunction:
+    """With margins fixed, chi-square / n is this less 1."""
+    inverse = table.n / np.outer(table.x_counts, table.y_counts)
+
+    def part(tables: FloatArray) -> FloatArray:
+        total: FloatArray = np.einsum("bij,bij,ij->b", tables, tables, inverse)
+        return total[:, None]
+
+    return part
+
+
+def _likelihood_part(table: Table) -> TableFunction:
+    """With margins fixed, G-square / 2 is this and a constant."""
+    terms = xlogy(np.arange(table.n + 1), np.arange(table.n + 1))
+
+    def part(tables: FloatArray) -> FloatArray:
+        total: FloatArray = terms[tables.astype(np.int64)].sum(axis=(1, 2))
+        return total[:, None]
+
+    return part
