@@ -31,7 +31,7 @@ class Resampling:
     parts : sequence of callable
         Per stratum, from tables (b, kx, ky) to contributions (b, m) that add up over strata.
     total : callable
-        From the sum of contributions (b, m) to something that grows with the statistic (b,).
+        From the sum of contributions (b, m) to the raw statistic (b,).
     """
 
     parts: Sequence[TableFunction]
@@ -46,36 +46,41 @@ class Prepared:
     ----------
     name : str
         The test.
-    statistic : float
-        Its statistic.
+    raw : float
+        Its statistic in the unit in which nulls and random tables are computed.
+    scale : float
+        The statistic as the literature states it is `scale * raw`.
     effect_size, effect_measure : float, str
         Strength of the dependence and what it is.
     null_approximation : str
         Name of the analytic null distribution.
-    log_p : callable
-        Natural logarithm of the p-value by the analytic null.
+    log_sf : callable
+        Natural logarithm of the analytic null's upper tail at raw statistics; the margins of the
+        table decide it, but for the paper's RCIT.
     resampling : callable
-        The statistic as a function of tables; a call, since it may take work to set up.
+        The raw statistic as a function of tables; a call, since it may take work to set up.
     warning : str, optional
         What speaks against the analytic null.
     """
 
     name: str
-    statistic: float
+    raw: float
+    scale: float
     effect_size: float
     effect_measure: str
     null_approximation: str
-    log_p: Callable[[], float]
+    log_sf: Callable[[FloatArray], FloatArray]
     resampling: Callable[[], Resampling]
     warning: str | None = None
 
     def result(self, n: int, permuted: float | None = None) -> TestResult:
         """Return the result by the analytic null, or with a p-value from random tables."""
         analytic = permuted is None
+        log_p = self.log_sf(np.array([self.raw]))[0] if permuted is None else np.log(permuted)
         return from_log_p(
             self.name,
-            self.statistic,
-            self.log_p() if permuted is None else float(np.log(permuted)),
+            self.scale * self.raw,
+            float(log_p),
             effect_size=self.effect_size,
             effect_measure=self.effect_measure,
             n=n,
@@ -84,45 +89,56 @@ class Prepared:
         )
 
 
-def permutation_p_values(
+def draw_statistics(
     tables: Sequence[Table],
     statistics: Mapping[str, Resampling],
+    draws: int,
+    rng: np.random.Generator,
+) -> dict[str, FloatArray]:
+    """Return raw statistics of random tables, shape (draws,), the same tables for all.
+
+    Each draw is one random table per stratum with the margins of the given one: y permuted within
+    strata.
+    """
+    sums: dict[str, FloatArray] = {}
+    for i, table in enumerate(tables):
+        start = 0
+        for batch in random_tables(table.x_counts, table.y_counts, draws, rng):
+            stop = start + len(batch)
+            for name, statistic in statistics.items():
+                part = statistic.parts[i](batch)
+                if name not in sums:
+                    sums[name] = np.zeros((draws, part.shape[1]))
+                sums[name][start:stop] += part
+            start = stop
+    return {name: statistic.total(sums[name]) for name, statistic in statistics.items()}
+
+
+def permutation_p_values(
+    tables: Sequence[Table],
+    prepared: Sequence[Prepared],
     rng: np.random.Generator,
     draws: int = DRAWS,
 ) -> dict[str, float]:
-    """Return (1 + number of draws at least as extreme) / (1 + draws) per statistic.
-
-    Each draw is one random table per stratum with the margins of the observed one: y permuted
-    within strata. The same draws serve all statistics.
+    """Return (1 + number of draws at least as extreme) / (1 + draws) per test.
 
     Parameters
     ----------
     tables : sequence of Table
         The observed tables, one per stratum.
-    statistics : mapping of str to Resampling
-        What to compute; large values speak against independence.
+    prepared : sequence of Prepared
+        The tests.
     rng : numpy Generator
         Source of randomness.
     draws : int
-        Number of draws.
+        Number of draws, shared by all tests.
     """
-    drawn: dict[str, FloatArray] = {}
-    observed: dict[str, FloatArray] = {}
-    for i, table in enumerate(tables):
-        start = 0
-        for name, statistic in statistics.items():
-            part = statistic.parts[i](table.counts[None])
-            observed[name] = observed[name] + part if name in observed else part
-            drawn.setdefault(name, np.zeros((draws, part.shape[1])))
-        for batch in random_tables(table.x_counts, table.y_counts, draws, rng):
-            for name, statistic in statistics.items():
-                drawn[name][start : start + len(batch)] += statistic.parts[i](batch)
-            start += len(batch)
+    drawn = draw_statistics(tables, {p.name: p.resampling() for p in prepared}, draws, rng)
     p_values = {}
-    for name, statistic in statistics.items():
-        value = float(statistic.total(observed[name])[0])
-        extreme = statistic.total(drawn[name]) >= value - 1e-9 * max(abs(value), 1.0)
-        p_values[name] = (1 + int(extreme.sum())) / (1 + draws)
+    for test in prepared:
+        # equal tables must count as equal whatever the order in which their terms were added
+        extreme = drawn[test.name] >= test.raw - 1e-9 * max(abs(test.raw), 1.0)
+        p_values[test.name] = (1 + int(extreme.sum())) / (1 + draws)
     return p_values
 
 

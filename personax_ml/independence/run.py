@@ -78,16 +78,14 @@ def run_tests(
     prepared: dict[str, Prepared | TestResult] = {}
     for test in tests:
         try:
-            prepared[test] = _prepare(test, strata, profile, seed, kernels)
+            prepared[test] = prepare(test, strata, profile, seed, kernels)
         except ColumnError as error:
             prepared[test] = failure(test, error.status, str(error), strata.pooled.n)
-    sparse = profile == "recommended" and null == "auto" and is_sparse(strata)
-    drawn = {
-        test: ready.resampling()
-        for test, ready in prepared.items()
-        if isinstance(ready, Prepared)
-        and (null == "permutation" or (sparse and test in DISCRETE_TESTS))
-    }
+    drawn = [
+        ready
+        for ready in prepared.values()
+        if isinstance(ready, Prepared) and uses_permutation(ready, strata, profile, null)
+    ]
     permuted: dict[str, float] = {}
     if drawn:
         names = f"{strata.pooled.x.name}|{strata.pooled.y.name}"
@@ -103,7 +101,21 @@ def run_tests(
     ]
 
 
-def _prepare(test: str, strata: Strata, profile: Profile, seed: int, kernels: Kernels) -> Prepared:
+def uses_permutation(test: Prepared, strata: Strata, profile: Profile, null: Null) -> bool:
+    """Return whether the p-value of a test comes from random tables, see `run_tests`."""
+    if null == "auto":
+        return profile == "recommended" and test.name in DISCRETE_TESTS and is_sparse(strata)
+    return null == "permutation"
+
+
+def prepare(test: str, strata: Strata, profile: Profile, seed: int, kernels: Kernels) -> Prepared:
+    """Prepare one test by name.
+
+    Raises
+    ------
+    ColumnError
+        If it cannot be made of these columns.
+    """
     given = strata.given is not None
     if given and profile == "paper" and test not in PAPER_TESTS_GIVEN:
         raise ColumnError(
@@ -111,17 +123,17 @@ def _prepare(test: str, strata: Strata, profile: Profile, seed: int, kernels: Ke
         )
     if test == "kci" and given and profile == "paper":
         return prepare_regression_kci(strata)
-    prepare: dict[str, Callable[[], Prepared]] = {
+    makers: dict[str, Callable[[], Prepared]] = {
         "kci": lambda: prepare_kci(strata, profile, kernels),
         "rcit": lambda: prepare_rcit(strata, profile, seed),
         "hsic": lambda: prepare_hsic(strata, profile, kernels),
         "chi2": lambda: prepare_chi2(strata),
-        "gsq": lambda: prepare_gsq(strata),
+        "gsq": lambda: prepare_gsq(strata, profile),
         "dcor": lambda: prepare_dcor(strata),
     }
-    if test not in prepare:
+    if test not in makers:
         raise ValueError(f"test: unknown {test}; choose from {', '.join(TESTS)}")
-    return prepare[test]()
+    return makers[test]()
 
 
 def untestable(strata: Strata) -> tuple[str, str] | None:

@@ -44,20 +44,21 @@ def prepare_dcor(strata: Strata) -> Prepared:
     tables = strata.informative
     total = sum(_cross(table) for table in tables)
 
-    def log_p() -> float:
+    def log_sf(raw: FloatArray) -> FloatArray:
         weights = [
             np.outer(_spectrum(t.x, t.x_counts), _spectrum(t.y, t.y_counts)).ravel() / (t.n - 1)
             for t in tables
         ]
-        return float(saddlepoint_log_sf(total, np.concatenate(weights)))
+        return saddlepoint_log_sf(raw, np.concatenate(weights))
 
     return Prepared(
         "dcor",
-        total / strata.pooled.n,
+        total,
+        1 / strata.pooled.n,
         distance_correlation(strata),
         "dcor",
         "spectral saddlepoint",
-        log_p,
+        log_sf,
         lambda: Resampling([_contribution(table) for table in tables], lambda sums: sums[:, 0]),
     )
 

@@ -7,7 +7,7 @@ choice of kernels (`profiles`).
 from personax_ml.independence.columns import FloatArray
 from personax_ml.independence.kernels import Kernel
 from personax_ml.independence.nulls import moment_matched_gamma_log_sf
-from personax_ml.independence.prepared import Prepared, Resampling
+from personax_ml.independence.prepared import Prepared, Resampling, TableFunction
 from personax_ml.independence.profiles import Kernels, Profile
 from personax_ml.independence.statistics.dcor import distance_correlation
 from personax_ml.independence.statistics.kci import (
@@ -61,22 +61,23 @@ def prepare_hsic(strata: Strata, profile: Profile, kernels: Kernels) -> Prepared
     gamma = profile == "paper"
     return Prepared(
         "hsic",
-        total / table.n**2,
+        total,
+        1 / table.n**2,
         distance_correlation(strata),
         "dcor",
         "gamma" if gamma else "spectral saddlepoint",
-        lambda: _gamma_null(table, total, pairs[0]) if gamma else spectral_null(total, pairs),
+        _gamma_null(table, pairs[0]) if gamma else spectral_null(pairs),
         lambda: Resampling([kernel_contribution(*pairs[0])], lambda sums: sums[:, 0]),
     )
 
 
-def _gamma_null(table: Table, total: float, pair: KernelPair) -> float:
+def _gamma_null(table: Table, pair: KernelPair) -> TableFunction:
     n = table.n
     mu_x, mu_y = ((n * kernel.mean - 1) / (n - 1) for kernel in pair)
     mean = (1 + mu_x * mu_y - mu_x - mu_y) / n
     squares = squared_cross(table, *pair) - squared_cross_diagonal(table, *pair)
     variance = 2 * (n - 4) * (n - 5) / (n * (n - 1) * (n - 2) * (n - 3)) * squares / n**2
-    return float(moment_matched_gamma_log_sf(total / n**2, mean, variance))
+    return lambda raw: moment_matched_gamma_log_sf(raw / n**2, mean, variance)
 
 
 def _given(strata: Strata, kernels: Kernels) -> Prepared:
@@ -88,11 +89,12 @@ def _given(strata: Strata, kernels: Kernels) -> Prepared:
     residuals = residual_features(strata, *features)
     return Prepared(
         "hsic",
-        float((residuals.cross**2).sum()) / pooled.n**2,
+        residuals.squared_cross,
+        1 / pooled.n**2,
         distance_correlation(strata),
         "dcor",
         "spectral saddlepoint",
-        residuals.log_p,
+        residuals.log_sf,
         residuals.resampling,
     )
 

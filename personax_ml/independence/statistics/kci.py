@@ -54,12 +54,13 @@ def prepare_kci(strata: Strata, profile: Profile, kernels: Kernels) -> Prepared:
     return Prepared(
         "kci",
         statistic,
+        1.0,
         alignment(
             statistic, sum(x.frobenius for x, _ in pairs), sum(y.frobenius for _, y in pairs)
         ),
         "cka",
         "gamma" if gamma else "spectral saddlepoint",
-        lambda: gamma_null(statistic, pairs) if gamma else spectral_null(statistic, pairs),
+        gamma_null(pairs) if gamma else spectral_null(pairs),
         lambda: Resampling([kernel_contribution(*pair) for pair in pairs], lambda sums: sums[:, 0]),
     )
 
@@ -75,17 +76,17 @@ def kernel_pairs(strata: Strata, choice: KernelChoice, kernels: Kernels) -> list
     ]
 
 
-def gamma_null(statistic: float, pairs: list[KernelPair]) -> float:
-    """Return log p by the moment-matched gamma distribution."""
+def gamma_null(pairs: list[KernelPair]) -> TableFunction:
+    """Return log p as a function of T, by the moment-matched gamma distribution."""
     mean = sum(x.trace * y.trace / x.n for x, y in pairs)
     variance = sum(2 * x.frobenius * y.frobenius / x.n**2 for x, y in pairs)
-    return float(moment_matched_gamma_log_sf(statistic, mean, variance))
+    return lambda raw: moment_matched_gamma_log_sf(raw, mean, variance)
 
 
-def spectral_null(statistic: float, pairs: list[KernelPair]) -> float:
-    """Return log p by the saddlepoint approximation to the weighted sum of chi-squares."""
+def spectral_null(pairs: list[KernelPair]) -> TableFunction:
+    """Return log p as a function of T, by the saddlepoint approximation to the weighted sum."""
     weights = [np.outer(x.spectrum, y.spectrum).ravel() / (x.n - 1) for x, y in pairs]
-    return float(saddlepoint_log_sf(statistic, np.concatenate(weights)))
+    return lambda raw: saddlepoint_log_sf(raw, np.concatenate(weights))
 
 
 def kernel_contribution(kernel_x: Kernel, kernel_y: Kernel) -> TableFunction:

@@ -11,7 +11,7 @@ import numpy as np
 from personax_ml.independence.columns import Axis, FloatArray
 from personax_ml.independence.effects import alignment
 from personax_ml.independence.nulls import hall_buckley_eagleson_log_sf
-from personax_ml.independence.prepared import Prepared
+from personax_ml.independence.prepared import Prepared, TableFunction
 from personax_ml.independence.profiles import Profile, median_distance, standardised
 from personax_ml.independence.statistics.residual import residual_features
 from personax_ml.independence.tables import Strata, Table
@@ -91,21 +91,21 @@ def prepare_rcit(
         draw_features(table.y, table.y_counts, profile, seed),
     )
     residuals = residual_features(strata, x, y)
-    squared = float((residuals.cross**2).sum())
-    statistic = table.n / (table.n - 1) ** 2 * squared
+    scale = table.n / (table.n - 1) ** 2
     paper = profile == "paper" and strata.given is None
     return Prepared(
         "rcit",
-        statistic,
-        alignment(squared, *residuals.scatter_norms),
+        residuals.squared_cross,
+        scale,
+        alignment(residuals.squared_cross, *residuals.scatter_norms),
         "cka",
         "hall-buckley-eagleson" if paper else "spectral saddlepoint",
-        lambda: _paper_null(table, statistic, x, y) if paper else residuals.log_p(),
+        _paper_null(table, scale, x, y) if paper else residuals.log_sf,
         residuals.resampling,
     )
 
 
-def _paper_null(table: Table, statistic: float, x: FloatArray, y: FloatArray) -> float:
+def _paper_null(table: Table, scale: float, x: FloatArray, y: FloatArray) -> TableFunction:
     """Return log p from the second moments of all products of a feature of x with one of y."""
     rx, ry = x.shape[1], y.shape[1]
     pairs_x = (x[:, :, None] * x[:, None, :]).reshape(len(x), -1)
@@ -113,4 +113,4 @@ def _paper_null(table: Table, statistic: float, x: FloatArray, y: FloatArray) ->
     moments = (pairs_x[table.rows] * table.cells[:, None]).T @ pairs_y[table.cols] / table.n
     covariance = moments.reshape(rx, rx, ry, ry).transpose(0, 2, 1, 3).reshape(rx * ry, rx * ry)
     eigenvalues = np.linalg.eigvalsh(covariance)
-    return float(hall_buckley_eagleson_log_sf(statistic, eigenvalues[eigenvalues > 0]))
+    return lambda raw: hall_buckley_eagleson_log_sf(scale * raw, eigenvalues[eigenvalues > 0])

@@ -53,7 +53,7 @@ def prepare_regression_kci(strata: Strata) -> Prepared:
 
     Notes
     -----
-    O(a^3 + b^2 r) for a and b distinct pairs (x, z) and (y, z) and r features of y.
+    O(a^3 + b r^2) for a and b distinct pairs (x, z) and (y, z) and r features of y.
     """
     pooled, given = strata.pooled, strata.given
     assert given is not None
@@ -89,16 +89,20 @@ def prepare_regression_kci(strata: Strata) -> Prepared:
     cols = np.concatenate([s + t.cols for s, t in zip(starts_y, strata.tables, strict=True)])
     weights = np.concatenate([table.cells for table in strata.tables]).astype(float)
     cross = (features_x[rows] * weights[:, None]).T @ features_y[cols]
-    statistic = float((cross**2).sum())
+    raw = float((cross**2).sum())
 
-    def log_p() -> float:
+    def log_sf(raw: FloatArray) -> FloatArray:
         kept_x, kept_y = _kept(features_x, x.counts), _kept(features_y, y.counts)
         mean = float(weights @ ((kept_x**2).sum(axis=1)[rows] * (kept_y**2).sum(axis=1)[cols]))
-        joint = np.zeros((len(x.counts), len(y.counts)))
-        joint[rows, cols] = weights
-        between = joint.T @ ((kept_x @ kept_x.T) ** 2 @ joint)
-        variance = 2 * float((between * (kept_y @ kept_y.T) ** 2).sum())
-        return float(moment_matched_gamma_log_sf(statistic, mean, variance))
+        # the rows of a pair (x, z) see y through the second moments of its features
+        moments = np.empty((len(x.counts), kept_y.shape[1] ** 2))
+        for pair, cells in enumerate(
+            np.split(np.arange(len(rows)), np.searchsorted(rows, np.arange(1, len(moments))))
+        ):
+            of_pair = kept_y[cols[cells]]
+            moments[pair] = ((of_pair.T * weights[cells]) @ of_pair).ravel()
+        variance = 2 * float(((kept_x @ kept_x.T) ** 2 * (moments @ moments.T)).sum())
+        return moment_matched_gamma_log_sf(raw, mean, variance)
 
     def resampling() -> Resampling:
         parts = [
@@ -109,9 +113,7 @@ def prepare_regression_kci(strata: Strata) -> Prepared:
         return Resampling(parts, lambda sums: np.einsum("bm,bm->b", sums, sums))
 
     norms = (_norm(features_x, x.counts), _norm(features_y, y.counts))
-    return Prepared(
-        "kci", statistic, alignment(statistic, *norms), "cka", "gamma", log_p, resampling
-    )
+    return Prepared("kci", raw, 1.0, alignment(raw, *norms), "cka", "gamma", log_sf, resampling)
 
 
 def _pairs(strata: Strata, side: int) -> _Pairs:

@@ -44,6 +44,11 @@ class ResidualFeatures:
         )
         return total
 
+    @property
+    def squared_cross(self) -> float:
+        """Squared Frobenius norm of `cross`, the raw statistic."""
+        return float((self.cross**2).sum())
+
     @cached_property
     def scatters(self) -> list[tuple[FloatArray, FloatArray]]:
         """Per stratum, the sums over rows of products of features of x, and of y."""
@@ -58,8 +63,8 @@ class ResidualFeatures:
         x, y = (np.sum(side, axis=0) for side in zip(*self.scatters, strict=True))
         return float((x**2).sum()), float((y**2).sum())
 
-    def log_p(self) -> float:
-        """Return log p of |cross|^2.
+    def log_sf(self, raw: FloatArray) -> FloatArray:
+        """Return log p of values of |cross|^2.
 
         Permuting y within strata, the covariance of the cross matrix is the sum over strata of
         Sx (x) Sy / (n - 1); its eigenvalues are the weights of the chi-square variables.
@@ -74,7 +79,7 @@ class ResidualFeatures:
                 axis=0,
             )
             weights = np.linalg.eigvalsh(covariance)
-        return float(saddlepoint_log_sf(float((self.cross**2).sum()), weights))
+        return saddlepoint_log_sf(raw, weights)
 
     def resampling(self) -> Resampling:
         """Return |cross|^2 as a function of tables."""
