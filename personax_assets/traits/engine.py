@@ -25,6 +25,7 @@ from personax_assets.traits.budget import (
     real_usd,
 )
 from personax_assets.traits.client import RaterClient, rater_key
+from personax_assets.traits.entries import Entries
 from personax_assets.traits.estimate import pending
 from personax_assets.traits.journal import Journal, Record
 from personax_assets.traits.outcomes import Call
@@ -41,6 +42,12 @@ LONGEST_PAUSE_S = 900.0
 """A server that asks for a longer pause than this is done for this run."""
 
 LONGEST_BACKOFF_S = 30.0
+
+COMMIT_EVERY_S = 0.25
+"""Seconds between commits: answers younger than this can be lost, by a power cut only."""
+
+MOST_REBUFFS = 20
+"""Times that a person may meet a rate limit; these calls are no attempts at an answer."""
 
 _DOWN = frozenset({"http_4xx", "http_5xx", "rate_limited", "timeout", "transport"})
 """Outcomes that say something about the rater rather than about a person."""
@@ -94,15 +101,15 @@ def annotate(
     stopped = None
     if pending(requests, journal):
         rater_key(rater)  # fail before waiting for anybody
-        with journal.exclusive(rater.name, notify) as interrupted:
-            if interrupted:
+        with journal.entries(rater, notify) as entries:
+            if entries.interrupted:
                 notify(
-                    f"{rater.name}: {interrupted} calls were under way when an earlier run was "
-                    "interrupted; they are asked again and may have been charged"
+                    f"{rater.name}: {entries.interrupted} calls were under way when an earlier run "
+                    "was interrupted; they are asked again and may have been charged"
                 )
             wanted = pending(requests, journal)  # another run may have asked meanwhile
             advance(len(requests) - len(wanted))
-            run = _Run(rater, journal, advance, budget)
+            run = _Run(rater, entries, _pace(rater, journal), advance, budget)
             asyncio.run(run.ask_all(wanted))
             stopped = run.stopped
     else:
@@ -140,18 +147,15 @@ class _Run:
     def __init__(
         self,
         rater: RaterConfig,
-        journal: Journal,
+        entries: Entries,
+        pace: Pace,
         advance: Callable[[int], None],
         budget: Budget | None,
     ) -> None:
         self.stopped: str | None = None
-        self._rater, self._journal, self._advance = rater, journal, advance
+        self._rater, self._entries, self._pace, self._advance = rater, entries, pace, advance
         self._budget = budget or Budget()
         self._failed_in_a_row = 0
-        self._pace = Pace(rater.rpm, rater.tpm)
-        now = time.time()
-        sent = journal.sent_since(rater.name, now - WINDOW_S)
-        self._pace.recall((now - moment, tokens) for moment, tokens in sent)
 
     async def ask_all(self, requests: Sequence[Request]) -> None:
         """Ask everything, as many at a time as the rater takes."""
@@ -165,28 +169,42 @@ class _Run:
                 self._advance(1)
 
         async with RaterClient(self._rater) as client:
-            workers = [
-                asyncio.create_task(work())
-                for _ in range(min(self._rater.concurrency, len(requests)))
-            ]
+            n_workers = min(self._rater.concurrency, len(requests))
+            working = asyncio.gather(*(work() for _ in range(n_workers)))
+            committing = asyncio.create_task(self._commit_regularly())
             try:
-                await asyncio.gather(*workers)
+                ended, _ = await asyncio.wait(
+                    (working, committing), return_when=asyncio.FIRST_COMPLETED
+                )
+                for task in ended:
+                    task.result()
             finally:
-                for worker in workers:
-                    worker.cancel()
-                await asyncio.gather(*workers, return_exceptions=True)
+                working.cancel()
+                committing.cancel()
+                await asyncio.gather(working, committing, return_exceptions=True)
+
+    async def _commit_regularly(self) -> None:
+        while True:
+            await asyncio.sleep(COMMIT_EVERY_S)
+            self._entries.commit()
 
     async def _ask(self, client: RaterClient, request: Request) -> None:
         """Ask about one person until there is an answer or no hope of one."""
-        for attempt in range(1, self._rater.max_attempts + 1):
-            call = await self._call(client, request, attempt)
+        attempts, put_off = 0, 0
+        while True:
+            call = await self._call(client, request, attempts + put_off + 1)
             if call is None:
                 return
-            if not call.retriable or attempt == self._rater.max_attempts:
+            if call.outcome == "rate_limited":  # waits in the common pause
+                put_off += 1
+            else:
+                attempts += 1
+            over = attempts >= self._rater.max_attempts or put_off >= MOST_REBUFFS
+            if over or not call.retriable:
                 self._judge(call)
                 return
-            if call.outcome != "rate_limited":  # those wait in the common pause
-                await asyncio.sleep(self._backoff_s(attempt))
+            if call.outcome != "rate_limited":
+                await asyncio.sleep(self._backoff_s(attempts))
 
     async def _call(self, client: RaterClient, request: Request, attempt: int) -> Call | None:
         """Make one call with everything that belongs to it; None if the run has stopped."""
@@ -202,13 +220,13 @@ class _Run:
             if self.stopped:
                 reservation.usd = 0.0
                 return None
-            number = self._journal.begin(request, rater, attempt, tokens, worst_usd)
+            entry = self._entries.begin(request, attempt, tokens, worst_usd)
             started = time.monotonic()
             call = await client.ask(request)
             latency_s = time.monotonic() - started
             self._obey(call, attempt)
             cost_usd = real_usd(call, rater)
-            self._journal.end(number, call, latency_s, cost_usd)
+            self._entries.end(entry, call, latency_s, cost_usd)
             if call.usage.total is not None:
                 self._pace.settle(slot, call.usage.total)
             if cost_usd is not None:
@@ -239,6 +257,17 @@ class _Run:
 
     def _stop(self, reason: str) -> None:
         self.stopped = self.stopped or reason
+
+
+def _pace(rater: RaterConfig, journal: Journal) -> Pace:
+    """Return a rater's pace, with what earlier runs still weigh in it."""
+    pace, now = Pace(rater.rpm, rater.tpm), time.time()
+    sent = journal.sent_since(rater.name, now - WINDOW_S)
+    pace.recall((now - moment, tokens) for moment, tokens in sent)
+    left = journal.asked_to_wait_until(rater.name) - now
+    if left > 0:
+        pace.pause(min(left, LONGEST_PAUSE_S))
+    return pace
 
 
 def _row(

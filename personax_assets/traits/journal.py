@@ -1,17 +1,11 @@
 """The journal of every call, in SQLite.
 
-Belongs here: what is written before and after each call, what is read back, and the lock that
-lets one process at a time ask a rater. Does not belong here: calling, retrying, or deciding.
-
-A call is entered before it is sent and completed as it ends, each in its own durable
-transaction. An answer is therefore on disk before anything else happens with it, and a call
-that was on its way when a process died stays visible: it may have been paid for.
+Belongs here: the tables, and what is read from them. Does not belong here: how entries get into
+them (`entries`), calling, or deciding.
 """
 
-import fcntl
 import json
 import sqlite3
-import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -19,20 +13,16 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from personax_assets.errors import PersonaXError
-from personax_assets.traits.outcomes import Call
-from personax_assets.traits.prompts import Request
+from personax_assets.traits.entries import INTERRUPTED, Entries, JournalError
 from personax_assets.traits.raters import RaterConfig
 
 FORMAT = 1
 """Version of the tables below, kept in the file's `user_version`."""
 
-INTERRUPTED = "interrupted"
-"""Outcome of a call whose process died: the answer, if there was one, is lost."""
-
 _TABLES = """
 CREATE TABLE IF NOT EXISTS calls (
     id INTEGER PRIMARY KEY,
+    entry TEXT NOT NULL UNIQUE,
     request_key TEXT NOT NULL,
     person_id TEXT NOT NULL,
     rater TEXT NOT NULL,
@@ -45,9 +35,10 @@ CREATE TABLE IF NOT EXISTS calls (
     started_at REAL NOT NULL,
     reserved_tokens INTEGER NOT NULL,
     reserved_usd REAL,
-    ended_at REAL,
+    ended_at REAL NOT NULL,
     latency_s REAL,
-    outcome TEXT,
+    outcome TEXT NOT NULL,
+    retry_after_s REAL,
     detail TEXT,
     text TEXT,
     answer TEXT,
@@ -63,27 +54,6 @@ CREATE TABLE IF NOT EXISTS calls (
 CREATE INDEX IF NOT EXISTS calls_by_request ON calls (request_key);
 CREATE INDEX IF NOT EXISTS calls_by_time ON calls (rater, started_at);
 """
-
-_ENDED = (
-    "ended_at",
-    "latency_s",
-    "outcome",
-    "detail",
-    "text",
-    "answer",
-    "prompt_tokens",
-    "completion_tokens",
-    "cached_tokens",
-    "reasoning_tokens",
-    "cost_usd",
-    "model_returned",
-    "fingerprint",
-    "request_id",
-)
-
-
-class JournalError(PersonaXError):
-    """The journal cannot be used."""
 
 
 @dataclass(frozen=True)
@@ -170,90 +140,27 @@ class Journal:
         self._db.close()
 
     @contextmanager
-    def exclusive(self, rater: str, on_wait: Callable[[str], None]) -> Iterator[int]:
-        """Be the only process that asks a rater.
-
-        The lock is the kernel's: it goes with the process, however that ends. Whoever holds it
-        knows that a call without an end belongs to a process that died.
+    def entries(self, rater: RaterConfig, on_wait: Callable[[str], None]) -> Iterator[Entries]:
+        """Be the only process that asks a rater, and write down its calls.
 
         Parameters
         ----------
-        rater : str
-            The rater's name.
+        rater : RaterConfig
+            Who is asked.
         on_wait : callable
             Told once, in a sentence, when another process is in the way.
 
         Yields
         ------
-        int
-            Number of calls that were on their way when an earlier process died.
+        Entries
+            Where the calls are entered; everything is in the database when the block ends.
         """
-        lock = self.path.with_name(f"{self.path.name}.{rater}.lock")
-        with lock.open("w") as handle:
-            told = False
-            while True:
-                try:
-                    fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                    break
-                except BlockingIOError:
-                    if not told:
-                        on_wait(f"waiting for another run that is asking {rater}")
-                        told = True
-                    time.sleep(0.1)
-            yield self._sweep(rater)
-
-    def begin(
-        self,
-        request: Request,
-        rater: RaterConfig,
-        attempt: int,
-        reserved_tokens: int,
-        reserved_usd: float | None,
-    ) -> int:
-        """Enter a call that is about to be sent and return its number."""
-        cursor = self._db.execute(
-            "INSERT INTO calls (request_key, person_id, rater, provider, model, simulated, "
-            "prompt_version, repeat, attempt, started_at, reserved_tokens, reserved_usd) "
-            "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            (
-                request.key,
-                request.person_id,
-                rater.name,
-                rater.provider,
-                rater.model,
-                rater.simulated,
-                request.prompt.version,
-                request.repeat,
-                attempt,
-                time.time(),
-                reserved_tokens,
-                reserved_usd,
-            ),
-        )
-        assert cursor.lastrowid is not None
-        return cursor.lastrowid
-
-    def end(self, number: int, call: Call, latency_s: float, cost_usd: float | None) -> None:
-        """Complete a call as it ended."""
-        answer = None if call.answer is None else json.dumps(dict(call.answer), ensure_ascii=False)
-        values = (
-            time.time(),
-            latency_s,
-            call.outcome,
-            call.detail,
-            call.text,
-            answer,
-            call.usage.prompt,
-            call.usage.completion,
-            call.usage.cached,
-            call.usage.reasoning,
-            cost_usd,
-            call.model,
-            call.fingerprint,
-            call.request_id,
-        )
-        assignments = ", ".join(f"{column} = ?" for column in _ENDED)
-        self._db.execute(f"UPDATE calls SET {assignments} WHERE id = ?", (*values, number))
+        path = self.path.with_name(f"{self.path.name}.{rater.name}.open")
+        entries = Entries(self._db, path, rater, on_wait)
+        try:
+            yield entries
+        finally:
+            entries.close()
 
     def answered(self, keys: Iterable[str]) -> set[str]:
         """Return those of the keys that have an answer."""
@@ -277,7 +184,6 @@ class Journal:
                        count(*) AS calls, sum(prompt_tokens), sum(completion_tokens), sum(cost_usd)
                 FROM (SELECT DISTINCT value FROM json_each(?)) AS asked
                 JOIN calls ON request_key = asked.value
-                WHERE outcome IS NOT NULL
                 GROUP BY request_key
             )
             SELECT known.request_key, person_id, outcome, detail, answer, model_returned,
@@ -295,6 +201,14 @@ class Journal:
             "FROM calls WHERE rater = ? AND started_at > ? ORDER BY started_at",
             (rater, moment),
         ).fetchall()
+
+    def asked_to_wait_until(self, rater: str) -> float:
+        """Return the end of the longest pause that a rater has asked for; 0 if it never did."""
+        row = self._db.execute(
+            "SELECT coalesce(max(ended_at + retry_after_s), 0.0) FROM calls WHERE rater = ?",
+            (rater,),
+        ).fetchone()
+        return float(row[0])
 
     def spent_usd(self, since: float = 0.0) -> float:
         """Return the US dollars spent since a moment; the worst case where usage is unknown."""
@@ -314,13 +228,6 @@ class Journal:
         ).fetchone()
         names = ("prompt_tokens", "completion_tokens", "latency_s")
         return {name: value for name, value in zip(names, row, strict=True) if value is not None}
-
-    def _sweep(self, rater: str) -> int:
-        """Mark calls that never ended, and return how many there were."""
-        return self._db.execute(
-            "UPDATE calls SET outcome = ?, ended_at = ? WHERE rater = ? AND outcome IS NULL",
-            (INTERRUPTED, time.time(), rater),
-        ).rowcount
 
 
 def _record(values: list[Any]) -> Record:

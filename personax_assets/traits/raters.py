@@ -86,7 +86,7 @@ class RaterConfig:
     timeout_s : float
         Most seconds for one call, from sending to the last byte.
     max_attempts : int
-        Most calls for one person in one run.
+        Most calls for one person in one run, those that met a rate limit left aside.
     backoff_s : float
         Mean seconds before the second attempt; doubles with each further one.
     temperature, seed, max_tokens : optional

@@ -63,14 +63,15 @@ class SimulatedRaters:
         self._closed_until: dict[str, float] = {}
         self.log: list[dict[str, Any]] = []
 
-    def reply(self, body: Mapping[str, Any], size: int) -> Reply:
-        """Answer one call with a body of so many bytes, entering it into the log."""
+    def reply(self, body: Mapping[str, Any], size: int, received: float) -> Reply:
+        """Answer one call, received when and with how many bytes, entering it into the log."""
         model = str(body.get("model"))
         rater = model.removeprefix(MODEL_PREFIX)
         said = "\n".join(str(message.get("content")) for message in body.get("messages", ()))
         found = _NAME_LINE.search(said)
         name = found[1].strip() if found else ""
-        entry = {"at": time.time(), "rater": rater, "name": name, "fault": None, "usage": None}
+        entry = {"received": received, "answered": time.time(), "rater": rater, "name": name}
+        entry |= {"fault": None, "usage": None}
         self.log.append(entry)
         if rater not in SIMULATED_RATERS or not model.startswith(MODEL_PREFIX):
             message = f"The model {model!r} does not exist"
@@ -136,10 +137,11 @@ def build_app(raters: SimulatedRaters, faults: Faults) -> "Starlette":
     from starlette.routing import Route
 
     async def complete(request: "Request") -> "Response":
+        received = time.time()
         asked = await request.body()
         if faults.latency_s:
             await asyncio.sleep(faults.latency_s)
-        reply = raters.reply(json.loads(asked), len(asked))
+        reply = raters.reply(json.loads(asked), len(asked), received)
         if reply.hang:
             await asyncio.sleep(3600)
         headers = dict(reply.headers)
