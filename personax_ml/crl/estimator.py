@@ -1,0 +1,322 @@
+"""`MultimodalCRL`: fit, transform, reconstruct, save, load.
+
+Belongs here: the estimator that people use. Does not belong here: networks and training, which it
+puts together.
+"""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Self
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from safetensors.numpy import load_file, save_file
+from scipy.optimize import linear_sum_assignment
+
+from personax_ml.crl.config import CRLConfig, ModalitySpec
+from personax_ml.crl.networks import Batch, Encoded, Network
+from personax_ml.crl.reduction import (
+    Matrix,
+    Measurements,
+    Reduction,
+    check_measurements,
+    observed_rows,
+)
+from personax_ml.crl.training import Curves, EpochCallback, reproducible, start, train
+
+CONFIG_FILE = "config.json"
+WEIGHTS_FILE = "weights.safetensors"
+
+_HELD_OUT_SHARE = 0.15
+_LEAST_ROWS = 40
+
+
+class MultimodalCRL:
+    """Latents of several modalities, factors that they share, and a graph over all of them.
+
+    Measurement k of modality m is modelled as x_m^k = g_m^k(z_m, eta_m^k): all measurements of a
+    modality show the same latents z_m, each with an eta of its own. The z of all modalities
+    depend on each other and on shared factors s through an acyclic graph with independent noise.
+
+    Parameters
+    ----------
+    config : CRLConfig
+        The model and how to train it.
+
+    Attributes
+    ----------
+    latent_names : tuple of str
+        Names of the columns that `transform` returns.
+    curves : list of dict
+        Losses and terms of the objective per epoch; available after `fit`.
+    """
+
+    def __init__(self, config: CRLConfig) -> None:
+        self.config = config
+        self.curves: Curves = []
+        self._reductions: dict[str, Reduction] = {}
+        self._network: Network | None = None
+        size = len(config.latent_names)
+        self._columns: NDArray[np.int64] = np.arange(size)
+        self._signs: Matrix = np.ones(size, np.float32)
+
+    @property
+    def latent_names(self) -> tuple[str, ...]:
+        """Names of the latents: modality by modality, then the shared ones."""
+        return self.config.latent_names
+
+    @property
+    def network(self) -> Network:
+        """The fitted network."""
+        if self._network is None:
+            raise ValueError("the model is not fitted yet; call fit or load first")
+        return self._network
+
+    def fit(
+        self,
+        measurements: Measurements,
+        validation: Measurements | None = None,
+        callback: EpochCallback | None = None,
+    ) -> Self:
+        """Estimate the model.
+
+        Parameters
+        ----------
+        measurements : mapping of str to array of float32, (n, d)
+            One matrix per measurement; a row of NaN is a missing measurement.
+        validation : mapping, optional
+            Other people, on whom training decides when to stop. By default a random
+            15 % of the rows are set aside for it.
+        callback : callable, optional
+            Called after every epoch with its number and its curve values.
+        """
+        check_measurements(measurements, self.config.measurement_names)
+        if validation is None:
+            measurements, validation = self._set_aside(measurements)
+        check_measurements(validation, self.config.measurement_names)
+        self._check_enough(measurements, "training")
+        self._check_enough(validation, "validation", least=2)
+        rng = np.random.default_rng(self.config.random_state)
+        for name in self.config.measurement_names:
+            try:
+                reduction = Reduction.fit(measurements[name], self.config.components, rng)
+            except ValueError as error:
+                raise ValueError(f"measurement {name}: {error}") from error
+            self._reductions[name] = reduction
+        with reproducible(self.config.random_state):
+            self._network = self._new_network()
+            rows, held_out = self._batch(measurements), self._batch(validation)
+            start(self._network, rows, held_out)
+            self.curves = train(self._network, self.config, rows, held_out, callback)
+        return self
+
+    def transform(self, measurements: Measurements) -> Matrix:
+        """Return the latents, (n, number of latents), of mean 0 and variance 1 in training.
+
+        Latents of a modality of which a person has no measurement are NaN: nothing is invented.
+        The shared latents are inferred from the modalities that are there.
+        """
+        encoded, _ = self._encode(measurements)
+        network = self.network
+        with torch.no_grad():
+            ordered = network.in_causal_order(encoded.shared, encoded.codes)
+            latents = network.flow.unmix(ordered)[0].cpu().numpy()[:, self._from_causal_order()]
+        for i, modality in enumerate(self.config.modalities):
+            first = self.latent_names.index(modality.latent_names[0])
+            absent = ~encoded.present[i].cpu().numpy()
+            latents[absent, first : first + modality.n_latents] = np.nan
+        nothing = ~torch.stack(list(encoded.present)).any(dim=0).cpu().numpy()
+        latents[nothing] = np.nan
+        return latents[:, self._columns] * self._signs
+
+    def reconstruct(self, measurements: Measurements) -> dict[str, Matrix]:
+        """Return every measurement as the decoders see it.
+
+        A missing measurement is filled in from the others of its modality, with an average
+        private part; it stays NaN where there are none.
+        """
+        encoded, batch = self._encode(measurements)
+        private = [
+            own * there.unsqueeze(-1)
+            for own, there in zip(encoded.private, batch.there, strict=True)
+        ]
+        with torch.no_grad():
+            decoded = self.network.decode(encoded.codes, private)
+        result = {}
+        for modality, block, present in zip(
+            self.config.modalities, decoded, encoded.present, strict=True
+        ):
+            for name, x in zip(modality.measurements, block.cpu().numpy(), strict=True):
+                reduction = self._reductions[name]
+                restored = reduction.invert(x[:, : reduction.axes.shape[1]])
+                restored[~present.cpu().numpy()] = np.nan
+                result[name] = restored
+        return result
+
+    @property
+    def adjacency(self) -> NDArray[np.float64]:
+        """Standardised path coefficients in the order of `latent_names`: effects in rows."""
+        ordered = self.network.flow.adjacency.detach().cpu().numpy().astype(np.float64)
+        index = self._from_causal_order()[self._columns]
+        signs = self._signs.astype(np.float64)
+        matrix: NDArray[np.float64] = ordered[np.ix_(index, index)] * np.outer(signs, signs)
+        return matrix
+
+    @property
+    def doubt(self) -> dict[str, float]:
+        """Posterior standard deviation of each shared latent: it is inferred, not measured."""
+        network = self.network
+        rows = network.flow.block_rows()[0].detach().cpu().numpy()
+        variance = np.exp(2 * network.log_doubt.detach().cpu().numpy())
+        deviation = np.sqrt(rows**2 @ variance)
+        shared = self._blocks()[-1]
+        first = shared[0]
+        return {self.latent_names[i]: float(deviation[self._columns[i] - first]) for i in shared}
+
+    def match(self, measurements: Measurements, reference: Matrix) -> NDArray[np.float64]:
+        """Order and sign the latents as in another model, so that a column keeps its meaning.
+
+        Latents are matched one to one within their modality by absolute correlation.
+
+        Parameters
+        ----------
+        measurements : mapping
+            People to compare on.
+        reference : array (n, number of latents)
+            The other model's latents of the same people.
+
+        Returns
+        -------
+        array
+            The absolute correlation of every latent with its namesake, after matching.
+        """
+        own = self.transform(measurements)
+        usable = np.isfinite(own).all(axis=1) & np.isfinite(reference).all(axis=1)
+        size = len(self.latent_names)
+        correlation = np.corrcoef(own[usable].T, reference[usable].T)[:size, size:]
+        order, signs = np.arange(size), np.ones(size, np.float32)
+        for names in self._blocks():
+            block = correlation[np.ix_(names, names)]
+            rows, columns = linear_sum_assignment(-np.abs(block))
+            order[np.take(names, columns)] = np.take(names, rows)
+            signs[np.take(names, columns)] = np.where(block[rows, columns] < 0, -1.0, 1.0)
+        self._columns = self._columns[order]
+        self._signs = self._signs[order] * signs
+        matched: NDArray[np.float64] = np.abs(correlation[order, np.arange(size)])
+        return matched
+
+    def save(self, directory: Path) -> None:
+        """Write configuration (JSON) and weights (safetensors) into a folder."""
+        directory.mkdir(parents=True, exist_ok=True)
+        tensors = {
+            f"network/{name}": np.ascontiguousarray(value.cpu().numpy())
+            for name, value in self.network.state_dict().items()
+        }
+        for name, reduction in self._reductions.items():
+            tensors[f"reduction/{name}/mean"] = reduction.mean
+            tensors[f"reduction/{name}/axes"] = reduction.axes
+            tensors[f"reduction/{name}/scale"] = np.array([reduction.scale], np.float64)
+        tensors["columns"], tensors["signs"] = self._columns, self._signs
+        save_file(tensors, directory / WEIGHTS_FILE)
+        document = {"config": self.config.to_dict(), "curves": self.curves}
+        (directory / CONFIG_FILE).write_text(json.dumps(document, indent=1) + "\n")
+
+    @classmethod
+    def load(cls, directory: Path) -> Self:
+        """Read what `save` wrote."""
+        document = json.loads((directory / CONFIG_FILE).read_text())
+        model = cls(CRLConfig.from_dict(document["config"]))
+        model.curves = document["curves"]
+        tensors = load_file(directory / WEIGHTS_FILE)
+        for name in model.config.measurement_names:
+            mean, axes, scale = (
+                tensors.pop(f"reduction/{name}/{part}") for part in ("mean", "axes", "scale")
+            )
+            model._reductions[name] = Reduction(mean, axes, float(scale[0]))
+        model._columns, model._signs = tensors.pop("columns"), tensors.pop("signs")
+        with reproducible(0):
+            model._network = model._new_network()
+        model._network.load_state_dict(
+            {name.removeprefix("network/"): torch.tensor(value) for name, value in tensors.items()}
+        )
+        model._network.eval()
+        return model
+
+    def _new_network(self) -> Network:
+        device = "cuda" if torch.cuda.is_available() else "cpu"
+        return Network(self.config, [self._width(m) for m in self.config.modalities]).to(device)
+
+    def _width(self, modality: ModalitySpec) -> int:
+        return max(int(self._reductions[k].axes.shape[1]) for k in modality.measurements)
+
+    def _batch(self, measurements: Measurements) -> Batch:
+        """Reduce measurements and put them side by side."""
+        device = self.network.log_doubt.device
+        blocks, masks = [], []
+        for modality in self.config.modalities:
+            width = self._width(modality)
+            reduced = [self._reductions[k].apply(measurements[k]) for k in modality.measurements]
+            padded = [np.pad(x, ((0, 0), (0, width - x.shape[1]))) for x in reduced]
+            there = [observed_rows(measurements[k]) for k in modality.measurements]
+            blocks.append(torch.tensor(np.stack(padded), device=device))
+            masks.append(torch.tensor(np.stack(there), dtype=torch.float32, device=device))
+        return Batch(blocks, masks, masks)
+
+    def _encode(self, measurements: Measurements) -> tuple[Encoded, Batch]:
+        names = self.config.measurement_names
+        check_measurements(measurements, names)
+        for name in names:
+            expected, given = self._expected_width(name), measurements[name].shape[1]
+            if expected != given:
+                raise ValueError(
+                    f"measurement {name}: {given} columns, the model was fitted on {expected}; "
+                    "embed with the same encoder or fit a new model"
+                )
+        batch = self._batch(measurements)
+        with torch.no_grad():
+            return self.network.encode(batch), batch
+
+    def _expected_width(self, name: str) -> int:
+        if name not in self._reductions:
+            raise ValueError("the model is not fitted yet; call fit or load first")
+        return len(self._reductions[name].mean)
+
+    def _from_causal_order(self) -> NDArray[np.int64]:
+        """For each latent in the order of `latent_names` its place in the causal order."""
+        network = self.network
+        names = [f"shared_{i + 1}" for i in range(self.config.n_shared)]
+        names += [name for i in network.order for name in self.config.modalities[i].latent_names]
+        return np.array([names.index(name) for name in self.latent_names])
+
+    def _blocks(self) -> list[list[int]]:
+        """Columns of each modality's latents and of the shared ones."""
+        widths = [*(m.n_latents for m in self.config.modalities), self.config.n_shared]
+        ends = np.cumsum(widths)
+        return [list(range(end - n, end)) for end, n in zip(ends.tolist(), widths, strict=True)]
+
+    def _set_aside(self, measurements: Measurements) -> tuple[Measurements, Measurements]:
+        n = len(measurements[self.config.measurement_names[0]])
+        rng = np.random.default_rng(self.config.random_state)
+        held_out = np.zeros(n, bool)
+        held_out[rng.permutation(n)[: round(_HELD_OUT_SHARE * n)]] = True
+        return (
+            {name: x[~held_out] for name, x in measurements.items()},
+            {name: x[held_out] for name, x in measurements.items()},
+        )
+
+    def _check_enough(
+        self, measurements: Measurements, what: str, least: int = _LEAST_ROWS
+    ) -> None:
+        """Make sure that enough people have every modality."""
+        complete: Sequence[NDArray[np.bool_]] = [
+            np.any([observed_rows(measurements[name]) for name in modality.measurements], axis=0)
+            for modality in self.config.modalities
+        ]
+        count = int(np.all(complete, axis=0).sum())
+        if count < least:
+            raise ValueError(
+                f"{what}: {count} people have a measurement of every modality; "
+                f"at least {least} are needed"
+            )

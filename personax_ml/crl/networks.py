@@ -1,0 +1,261 @@
+"""Encoders, decoders and the module that joins them to the causal flow.
+
+Belongs here: the parameters of a model and the forward computations. Does not belong here: how
+they are started, trained or stored.
+
+Every network is a linear map plus a perceptron whose last layer starts at zero: it begins as the
+closed-form linear solution and departs from it where the data ask for it.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import cast
+
+import torch
+from torch import Tensor, nn
+
+from personax_ml.crl.config import CRLConfig
+from personax_ml.crl.flow import CausalFlow
+
+_HEAD_HIDDEN = 32
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Rows of all modalities.
+
+    Parameters
+    ----------
+    x : sequence of Tensor (K, n, components)
+        Reduced measurements of each modality; zero where missing, and beyond the width of a
+        measurement that has fewer components than another one of its modality.
+    seen : sequence of Tensor (K, n)
+        1 where the encoder may look, else 0.
+    there : sequence of Tensor (K, n)
+        1 where the measurement exists, else 0.
+    """
+
+    x: Sequence[Tensor]
+    seen: Sequence[Tensor]
+    there: Sequence[Tensor]
+
+    def __len__(self) -> int:
+        return self.x[0].shape[1]
+
+    def rows(self, index: Tensor) -> "Batch":
+        """Return some of the rows."""
+        return Batch(
+            [x[:, index] for x in self.x],
+            [seen[:, index] for seen in self.seen],
+            [there[:, index] for there in self.there],
+        )
+
+
+class StackedNet(nn.Module):
+    """K networks of the same shape, evaluated together: (K, n, inputs) to (K, n, outputs)."""
+
+    def __init__(self, stack: int, inputs: int, hidden: int, outputs: int) -> None:
+        super().__init__()
+        self.linear = nn.Parameter(torch.randn(stack, inputs, outputs) / inputs**0.5)
+        self.bias = nn.Parameter(torch.zeros(stack, 1, outputs))
+        self.first = nn.Parameter(torch.randn(stack, inputs, hidden) / inputs**0.5)
+        self.offset = nn.Parameter(torch.zeros(stack, 1, hidden))
+        self.last = nn.Parameter(torch.zeros(stack, hidden, outputs))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return the linear map plus the perceptron."""
+        hidden = nn.functional.silu(torch.baddbmm(self.offset, x, self.first))
+        return torch.baddbmm(torch.baddbmm(self.bias, x, self.linear), hidden, self.last)
+
+
+class Whitener(nn.Module):
+    """Gives codes mean zero and identity covariance.
+
+    In training mode by the statistics of the rows at hand, with gradient, so that the likelihood
+    cannot be raised by shrinking the codes; otherwise by those of the last call in training mode.
+    """
+
+    mean: Tensor
+    factor: Tensor
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.register_buffer("mean", torch.zeros(width))
+        self.register_buffer("factor", torch.eye(width))
+
+    def forward(self, codes: Tensor, there: Tensor) -> tuple[Tensor, Tensor]:
+        """Whiten codes; only the rows that are there count for the statistics.
+
+        Returns
+        -------
+        Tensor (n, width)
+            The whitened codes.
+        Tensor (width, width)
+            Cholesky factor of their covariance, which turns white codes back.
+        """
+        mean, factor = self.mean, self.factor
+        enough = 2 * codes.shape[1]
+        if self.training and int(there.sum()) > enough:
+            mean, factor = _moments(codes[there])
+            self.mean, self.factor = mean.detach(), factor.detach()
+        return whiten(codes - mean, factor), factor
+
+
+def whiten(centred: Tensor, factor: Tensor) -> Tensor:
+    """Express the rows (..., n, width) of centred codes in whitened units."""
+    white: Tensor = torch.linalg.solve_triangular(factor, centred.mT, upper=False).mT
+    return white
+
+
+def _moments(codes: Tensor) -> tuple[Tensor, Tensor]:
+    """Return the mean and the Cholesky factor of the covariance."""
+    mean = codes.mean(dim=0)
+    centred = codes - mean
+    covariance = centred.T @ centred / len(codes)
+    ridge = 1e-5 * covariance.diagonal().mean() + 1e-12
+    jitter = ridge * torch.eye(codes.shape[1], dtype=codes.dtype, device=codes.device)
+    return mean, torch.linalg.cholesky(covariance + jitter)
+
+
+class ModalityNet(nn.Module):
+    """Encoders, decoders and the head of the shared code of one modality.
+
+    Parameters
+    ----------
+    measurements, components : int
+        Number of measurements and their common width.
+    n_latents, n_private, n_shared : int
+        Widths of the codes of z_m, eta and s.
+    hidden : int
+        Width of the hidden layers.
+    """
+
+    def __init__(
+        self,
+        measurements: int,
+        components: int,
+        n_latents: int,
+        n_private: int,
+        n_shared: int,
+        hidden: int,
+    ) -> None:
+        super().__init__()
+        self.n_latents, self.n_private = n_latents, n_private
+        self.encoder = StackedNet(measurements, components, hidden, n_latents + n_private)
+        self.decoder = StackedNet(measurements, n_latents + n_private, hidden, components)
+        self.head = StackedNet(1, n_latents, _HEAD_HIDDEN, n_shared)
+        self.whitener = Whitener(n_latents)
+
+    def encode(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Return each measurement's opinion of the modality's code, and its private code."""
+        encoded: Tensor = self.encoder(x)
+        return encoded[..., : self.n_latents], encoded[..., self.n_latents :]
+
+    def decode(self, code: Tensor, private: Tensor) -> Tensor:
+        """Return every measurement from the modality's code and the private codes."""
+        joined = torch.cat([code.expand(len(private), -1, -1), private], dim=-1)
+        decoded: Tensor = self.decoder(joined)
+        return decoded
+
+    def shared(self, code: Tensor) -> Tensor:
+        """Return the modality's opinion of the shared code."""
+        opinion: Tensor = self.head(code.unsqueeze(0))
+        return opinion.squeeze(0)
+
+
+@dataclass(frozen=True)
+class Encoded:
+    """Codes of a batch.
+
+    Parameters
+    ----------
+    disagreement : sequence of Tensor (K, n, width)
+        Each measurement's opinion minus the modality's code, in whitened units.
+    private : sequence of Tensor (K, n, n_private)
+        Each measurement's own code.
+    codes : sequence of Tensor (n, width)
+        Whitened code of each modality: the mean opinion of what was seen.
+    present : sequence of Tensor (n,)
+        Whether any measurement of the modality was seen.
+    heads : sequence of Tensor (n, n_shared)
+        Each modality's opinion of the shared code, before whitening.
+    shared : Tensor (n, n_shared)
+        Whitened shared code: the mean opinion of the modalities that are present.
+    """
+
+    disagreement: Sequence[Tensor]
+    private: Sequence[Tensor]
+    codes: Sequence[Tensor]
+    present: Sequence[Tensor]
+    heads: Sequence[Tensor]
+    shared: Tensor
+
+
+class Network(nn.Module):
+    """All parameters of a model.
+
+    Parameters
+    ----------
+    config : CRLConfig
+        The model.
+    components : sequence of int
+        Common width of each modality's reduced measurements.
+    """
+
+    def __init__(self, config: CRLConfig, components: Sequence[int]) -> None:
+        super().__init__()
+        self.n_shared = config.n_shared
+        self.modalities = nn.ModuleList(
+            ModalityNet(
+                len(modality.measurements),
+                width,
+                modality.n_latents,
+                config.n_private,
+                config.n_shared,
+                config.hidden,
+            )
+            for modality, width in zip(config.modalities, components, strict=True)
+        )
+        self.shared_whitener = Whitener(config.n_shared)
+        names = [modality.name for modality in config.modalities]
+        self.order = [names.index(name) for name in (config.causal_order or names)]
+        widths = [config.modalities[i].n_latents for i in self.order]
+        self.flow = CausalFlow([config.n_shared, *widths])
+        self.log_doubt = nn.Parameter(torch.full((config.n_shared,), -0.7))
+
+    @property
+    def nets(self) -> list[ModalityNet]:
+        """The networks of each modality."""
+        return [cast(ModalityNet, net) for net in self.modalities]
+
+    def encode(self, batch: Batch) -> Encoded:
+        """Return the codes of a batch."""
+        disagreement, private, codes, present, heads = [], [], [], [], []
+        for net, x, seen in zip(self.nets, batch.x, batch.seen, strict=True):
+            opinions, own = net.encode(x)
+            mean, there = _mean_of_seen(opinions, seen)
+            code, factor = net.whitener(mean, there)
+            disagreement.append(whiten(opinions - mean, factor))
+            private.append(own)
+            codes.append(code)
+            present.append(there)
+            heads.append(net.shared(code))
+        mean, there = _mean_of_seen(torch.stack(heads), torch.stack(present).to(codes[0].dtype))
+        shared, _ = self.shared_whitener(mean, there)
+        return Encoded(disagreement, private, codes, present, heads, shared)
+
+    def decode(self, codes: Sequence[Tensor], private: Sequence[Tensor]) -> list[Tensor]:
+        """Return every modality's measurements from the codes."""
+        parts = zip(self.nets, codes, private, strict=True)
+        return [net.decode(code, own) for net, code, own in parts]
+
+    def in_causal_order(self, shared: Tensor, codes: Sequence[Tensor]) -> Tensor:
+        """Return shared and modality codes side by side, causes before effects."""
+        return torch.cat([shared, *(codes[i] for i in self.order)], dim=1)
+
+
+def _mean_of_seen(opinions: Tensor, seen: Tensor) -> tuple[Tensor, Tensor]:
+    """Average opinions (K, n, width) over what was seen (K, n); also say where there is any."""
+    count = seen.sum(dim=0)
+    mean = (opinions * seen.unsqueeze(-1)).sum(dim=0) / count.clamp_min(1).unsqueeze(-1)
+    return mean, count > 0

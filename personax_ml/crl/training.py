@@ -1,0 +1,170 @@
+"""Training: closed-form start, minibatches, early stopping.
+
+Belongs here: how a network gets its parameters. Does not belong here: what the objective is, or
+the estimator that people use.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from personax_ml.crl.config import CRLConfig
+from personax_ml.crl.networks import Batch, Network
+from personax_ml.crl.objective import objective_terms, weighted_sum
+from personax_ml.crl.start import linear_codes, linear_modality
+
+EpochCallback = Callable[[int, Mapping[str, float]], None]
+"""Called after every epoch with its number and the values of the curves."""
+
+Curves = list[dict[str, float]]
+"""Per epoch: `epoch`, and `train_` and `held_out_` values of `loss` and of every term."""
+
+_FLOW_RATE = 5.0
+"""The flow is small and starts from nothing: it learns so many times faster than the rest."""
+
+_MAX_GRADIENT = 5.0
+_MIN_GAIN = 1e-4
+
+
+@contextmanager
+def reproducible(seed: int) -> Iterator[None]:
+    """Seed what draws without a generator, on one thread, and leave no trace outside.
+
+    One thread because the networks are small: more make it slower and the sums differ.
+    """
+    threads = torch.get_num_threads()
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        torch.set_num_threads(1)
+        try:
+            yield
+        finally:
+            torch.set_num_threads(threads)
+
+
+@torch.no_grad()
+def start(network: Network, train: Batch, held_out: Batch) -> None:
+    """Give a network the parameters of the closed-form linear solution."""
+    fitted = np.arange(len(train) + len(held_out)) < len(train)
+    blocks = [
+        [np.concatenate([a[k], b[k]]).astype(np.float64) for k in range(len(a))]
+        for a, b in zip(_arrays(train), _arrays(held_out), strict=True)
+    ]
+    codes = []
+    for m, (net, own) in enumerate(zip(network.nets, blocks, strict=True)):
+        other = [np.hstack(block) for i, block in enumerate(blocks) if i != m]
+        code, maps = linear_modality(own, other, net.n_latents, net.n_private, fitted)
+        codes.append(code)
+        for k, linear in enumerate(maps):
+            net.encoder.linear[k] = _tensor(linear.encoder, net.encoder.linear)
+            net.decoder.linear[k] = _tensor(linear.decoder, net.decoder.linear)
+    heads = linear_codes(codes, [], network.n_shared, fitted)
+    for net, head in zip(network.nets, heads, strict=True):
+        net.head.linear[0] = _tensor(head, net.head.linear)
+
+
+def train(
+    network: Network,
+    config: CRLConfig,
+    train_rows: Batch,
+    held_out: Batch,
+    callback: EpochCallback | None = None,
+) -> Curves:
+    """Minimise the objective; keep the parameters of the epoch with the best held-out loss."""
+    generator = torch.Generator().manual_seed(config.random_state)
+    optimizer = _optimizer(network, config)
+    curves: Curves = []
+    best, best_loss, best_epoch = _state(network), float("inf"), 0
+    for epoch in range(config.epochs + 1):
+        values = _epoch(network, config, train_rows, optimizer, generator) if epoch else {}
+        values |= evaluate(network, config, train_rows, held_out)
+        curves.append({"epoch": float(epoch), **values})
+        if callback is not None:
+            callback(epoch, values)
+        if not np.isfinite(values["held_out_loss"]):
+            break
+        if values["held_out_loss"] < best_loss - _MIN_GAIN:
+            best, best_loss, best_epoch = _state(network), values["held_out_loss"], epoch
+        elif epoch - best_epoch >= config.patience:
+            break
+    network.load_state_dict(best)
+    network.eval()
+    return curves
+
+
+def evaluate(
+    network: Network, config: CRLConfig, train_rows: Batch, held_out: Batch
+) -> dict[str, float]:
+    """Whiten by all training rows; return the held-out loss and terms under a fixed draw."""
+    with torch.no_grad():
+        network.train()
+        network.encode(train_rows)
+        network.eval()
+        generator = torch.Generator().manual_seed(config.random_state)
+        terms = objective_terms(network, held_out, generator)
+        values = {"loss": weighted_sum(terms, config.weights), **terms}
+    return {f"held_out_{name}": float(value) for name, value in values.items()}
+
+
+def _epoch(
+    network: Network,
+    config: CRLConfig,
+    rows: Batch,
+    optimizer: torch.optim.Optimizer,
+    generator: torch.Generator,
+) -> dict[str, float]:
+    """Do one pass over the training rows; return the mean loss and terms."""
+    network.train()
+    order = torch.randperm(len(rows), generator=generator).to(rows.x[0].device)
+    batches = order.chunk(max(round(len(rows) / config.batch_size), 1))
+    sums: dict[str, Tensor] = {}
+    for index in batches:
+        batch = _hide(rows.rows(index), config.measurement_dropout, generator)
+        terms = objective_terms(network, batch, generator)
+        loss = weighted_sum(terms, config.weights)
+        optimizer.zero_grad()
+        torch.autograd.backward(loss)
+        torch.nn.utils.clip_grad_norm_(network.parameters(), _MAX_GRADIENT)
+        optimizer.step()
+        for name, value in {"loss": loss, **terms}.items():
+            sums[name] = sums.get(name, 0.0) + value.detach()
+    return {f"train_{name}": float(value) / len(batches) for name, value in sums.items()}
+
+
+def _hide(batch: Batch, probability: float, generator: torch.Generator) -> Batch:
+    """Hide measurements from the encoder at random, but never all of a modality's."""
+    seen = []
+    for there in batch.there:
+        drawn = torch.rand(there.shape, generator=generator).to(there.device) >= probability
+        kept = there * drawn
+        seen.append(torch.where(kept.sum(dim=0) > 0, kept, there))
+    return Batch(batch.x, seen, batch.there)
+
+
+def _optimizer(network: Network, config: CRLConfig) -> torch.optim.Optimizer:
+    flow = [*network.flow.parameters(), network.log_doubt]
+    in_flow = {id(parameter) for parameter in flow}
+    rest = [p for p in network.parameters() if id(p) not in in_flow]
+    rate, decay = config.learning_rate, config.weight_decay
+    return torch.optim.AdamW(
+        [
+            {"params": rest, "lr": rate, "weight_decay": decay},
+            {"params": flow, "lr": _FLOW_RATE * rate, "weight_decay": 0.0},
+        ]
+    )
+
+
+def _state(network: Network) -> dict[str, Tensor]:
+    return {name: value.clone() for name, value in network.state_dict().items()}
+
+
+def _arrays(batch: Batch) -> list[NDArray[np.float32]]:
+    return [x.cpu().numpy() for x in batch.x]
+
+
+def _tensor(values: NDArray[np.float64], like: Tensor) -> Tensor:
+    return torch.as_tensor(values, dtype=like.dtype, device=like.device)

@@ -1,0 +1,175 @@
+"""Graphs over latents, estimated from data.
+
+Belongs here: constraint-based search (PC) and the table of edges it ends in. Does not belong
+here: drawing and export (`drawing`).
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from causallearn.utils.PCUtils.BackgroundKnowledge import BackgroundKnowledge
+
+Floats = NDArray[np.float64]
+
+EDGE_COLUMNS = {
+    "source": pl.String,
+    "target": pl.String,
+    "kind": pl.String,
+    "strength": pl.Float64,
+    "method": pl.String,
+}
+"""Columns of a table of edges."""
+
+_LEAST_ROWS_PER_LATENT = 3
+_COLLINEAR = 1e-9
+
+
+def latent_graph(
+    latents: pl.DataFrame | NDArray[np.floating],
+    alpha: float = 0.05,
+    tiers: Sequence[Sequence[str]] = (),
+    names: Sequence[str] = (),
+    doubt: Mapping[str, float] | None = None,
+) -> pl.DataFrame:
+    """Estimate a graph over latents by the PC algorithm with Fisher's z-test.
+
+    Parameters
+    ----------
+    latents : DataFrame or array (n, p)
+        One column per latent. Rows with a missing value are left out, and so are columns that
+        are constant or a linear combination of earlier ones.
+    alpha : float
+        Level of the independence tests.
+    tiers : sequence of sequences of str
+        Background knowledge: names in tiers, causes first; no edge points to an earlier tier.
+        Names in no tier are free.
+    names : sequence of str
+        Names of an array's columns; by default `z_1`, `z_2`, ...
+    doubt : mapping of str to float, optional
+        Posterior standard deviation of latents that are inferred rather than measured, such as
+        shared factors. A posterior mean is a function of what it was inferred from, and would
+        seem to explain it without remainder; its variance is raised by the square of the doubt,
+        to what a draw from the posterior has.
+
+    Returns
+    -------
+    DataFrame
+        `source`, `target`, `kind` (`directed`, or `undirected` where the tests do not settle a
+        direction), `strength` (absolute partial correlation given all other latents), `method`;
+        undirected edges once. Empty if there are too few people or latents.
+
+    Notes
+    -----
+    PC with a linear test: Spirtes and Glymour 1991. It assumes that no common cause of two
+    latents is missing; an edge may stand for one.
+    """
+    frame = _complete(latents, names)
+    n = frame.height
+    if frame.width < 2 or n < _LEAST_ROWS_PER_LATENT * frame.width + 4:
+        return pl.DataFrame(schema=EDGE_COLUMNS)
+    covariance = _covariance(frame, doubt or {})
+    kept = _independent(covariance)
+    columns = [frame.columns[j] for j in kept]
+    if len(columns) < 2:
+        return pl.DataFrame(schema=EDGE_COLUMNS)
+    from causallearn.search.ConstraintBased.PC import pc
+
+    covariance = covariance[np.ix_(kept, kept)]
+    root = np.sqrt(np.diag(covariance))
+    correlation = covariance / np.outer(root, root)
+    result = pc(
+        _rows_with_correlation(correlation, n),
+        alpha=alpha,
+        indep_test="fisherz",
+        background_knowledge=_background(columns, tiers),
+        verbose=False,
+        show_progress=False,
+        node_names=columns,
+    )
+    strength = np.abs(partial_correlations(correlation))
+    method = f"PC, Fisher z, alpha {alpha:g}" + (", tiers" if tiers else "")
+    rows = [
+        (columns[i], columns[j], kind, float(strength[i, j]), method)
+        for i, j, kind in _edges(result.G.graph)
+    ]
+    return pl.DataFrame(rows, schema=EDGE_COLUMNS, orient="row")
+
+
+def partial_correlations(correlation: Floats) -> Floats:
+    """Return, from a correlation matrix, the correlation of every pair given all others."""
+    precision = np.linalg.pinv(correlation, hermitian=True)
+    root = np.sqrt(np.diag(precision))
+    partial: Floats = np.clip(-precision / np.outer(root, root), -1, 1)
+    np.fill_diagonal(partial, 1.0)
+    return partial
+
+
+def _complete(latents: pl.DataFrame | NDArray[np.floating], names: Sequence[str]) -> pl.DataFrame:
+    """Return the rows without a missing value."""
+    if not isinstance(latents, pl.DataFrame):
+        schema = list(names) or [f"z_{i + 1}" for i in range(latents.shape[1])]
+        latents = pl.DataFrame(np.asarray(latents, np.float64), schema=schema, orient="row")
+    return latents.fill_nan(None).drop_nulls()
+
+
+def _covariance(frame: pl.DataFrame, doubt: Mapping[str, float]) -> Floats:
+    """Return the covariance matrix, its variances raised by the squared doubts."""
+    covariance: Floats = np.atleast_2d(np.cov(frame.to_numpy().astype(np.float64).T))
+    return covariance + np.diag([doubt.get(name, 0.0) ** 2 for name in frame.columns])
+
+
+def _independent(covariance: Floats) -> list[int]:
+    """Return the columns that are neither constant nor a linear combination of earlier ones."""
+    kept: list[int] = []
+    for j, variance in enumerate(np.diag(covariance)):
+        own = covariance[kept, j]
+        explained = own @ np.linalg.solve(covariance[np.ix_(kept, kept)], own) if kept else 0.0
+        if variance - explained > _COLLINEAR * variance:
+            kept.append(j)
+    return kept
+
+
+def _rows_with_correlation(correlation: Floats, n: int) -> Floats:
+    """Return rows that have this correlation matrix: all that Fisher's test takes from data."""
+    p = len(correlation)
+    noise = np.random.default_rng(0).standard_normal((n, p))
+    white = np.linalg.qr(noise - noise.mean(axis=0))[0]
+    values, vectors = np.linalg.eigh(correlation)
+    rows: Floats = white @ (vectors * np.sqrt(np.maximum(values, 0))).T
+    return rows
+
+
+def _edges(graph: NDArray[np.int_]) -> list[tuple[int, int, str]]:
+    """Read causal-learn's end marks: -1 a tail, 1 an arrow head at the row's node."""
+    edges = []
+    for i in range(len(graph)):
+        for j in range(i + 1, len(graph)):
+            at_i, at_j = int(graph[i, j]), int(graph[j, i])
+            if at_i == 0 and at_j == 0:
+                continue
+            if at_i == at_j:  # two tails, or two heads where collider tests contradict each other
+                edges.append((i, j, "undirected"))
+            else:
+                edges.append((i, j, "directed") if at_j == 1 else (j, i, "directed"))
+    return edges
+
+
+def _background(
+    names: Sequence[str], tiers: Sequence[Sequence[str]]
+) -> "BackgroundKnowledge | None":
+    if not tiers:
+        return None
+    from causallearn.graph.GraphNode import GraphNode
+    from causallearn.utils.PCUtils.BackgroundKnowledge import BackgroundKnowledge
+
+    knowledge = BackgroundKnowledge()
+    for number, tier in enumerate(tiers):
+        for name in tier:
+            if name in names:
+                knowledge.add_node_to_tier(GraphNode(name), number)
+    return knowledge
