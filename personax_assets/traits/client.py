@@ -40,7 +40,7 @@ def rater_key(rater: RaterConfig, environment: Mapping[str, str] | None = None) 
     Raises
     ------
     RaterUnavailableError
-        If the variable is not set or empty; the message names it.
+        If the variable is not set or holds no key; the message names it.
     """
     if rater.key_env is None:
         return _NO_KEY
@@ -48,6 +48,11 @@ def rater_key(rater: RaterConfig, environment: Mapping[str, str] | None = None) 
     if not key:
         raise RaterUnavailableError(
             f"rater {rater.name!r} has no key: set the environment variable {rater.key_env}"
+        )
+    if not key.isascii() or not key.isprintable() or " " in key:
+        raise RaterUnavailableError(
+            f"rater {rater.name!r}: {rater.key_env} holds characters that no key has; set it "
+            "again, without quotes, spaces or line breaks"
         )
     return key
 
@@ -86,6 +91,7 @@ class RaterClient:
             max_retries=0,
             timeout=rater.timeout_s,
             http_client=openai.DefaultAsyncHttpxClient(
+                follow_redirects=False,
                 # A proxy configured for the internet must not see calls to this machine.
                 trust_env=not rater.loopback,
                 limits=httpx2.Limits(

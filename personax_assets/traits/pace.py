@@ -57,6 +57,7 @@ class Pace:
         self._slots: deque[Slot] = deque()
         self._tokens = 0
         self._paused_until = float("-inf")
+        self._released = False
         self._turn = asyncio.Lock()
 
     def recall(self, sent: Iterable[tuple[float, int]]) -> None:
@@ -69,7 +70,7 @@ class Pace:
         """Wait until a call with so many tokens may be sent, and count it as sent now."""
         needed = tokens if self._tpm is None else min(tokens, self._tpm)
         async with self._turn:
-            while (wait := self._wait(needed)) > 0:
+            while not self._released and (wait := self._wait(needed)) > 0:
                 # Settled tokens or a longer pause can change the wait: look again soon.
                 await self._sleep(min(wait, _POLL_S))
             slot = Slot(self._clock(), needed)
@@ -87,6 +88,10 @@ class Pace:
         # A little more, and not the same for everybody, so that not all come back at once.
         margin = random.uniform(0.01, 0.05 + min(0.05 * seconds, 1.0))
         self._paused_until = max(self._paused_until, self._clock() + seconds + margin)
+
+    def release(self) -> None:
+        """Let everybody through from now on: nothing more is going to be sent."""
+        self._released = True
 
     def _enter(self, slot: Slot) -> None:
         if self._rpm is not None or self._tpm is not None:

@@ -24,6 +24,7 @@ Capability = Literal["json_schema", "json_object", "text"]
 ScoreType = Literal["integer", "string"]
 
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,30}")
+_VARIABLE = re.compile(r"[A-Z_][A-Z0-9_]*")
 _RESERVED = frozenset({"aggregate", "all", "n_raters", "person_id", "score", "trait"})
 
 
@@ -128,6 +129,12 @@ class RaterConfig:
                 f"characters and none of {', '.join(sorted(_RESERVED))}"
             )
         self._check("model", self.model.strip() != "", "must not be empty")
+        if self.key_env is not None and not _VARIABLE.fullmatch(self.key_env):
+            # The value is left out of the message: it may be the key itself.
+            raise RaterConfigError(
+                f"rater {self.name!r}: key_env must be the name of an environment variable, in "
+                "capital letters, never a key"
+            )
         self._check("capability", self.capability in get_args(Capability), _one_of(Capability))
         self._check("score_type", self.score_type in get_args(ScoreType), _one_of(ScoreType))
         for name in ("concurrency", "rpm", "tpm", "max_attempts", "max_tokens"):

@@ -23,7 +23,7 @@ import pytest
 
 from personax_assets.datasets import ATHLEPERSONA, TRAITS
 from personax_assets.schemas import trait_texts
-from personax_assets.traits import engine
+from personax_assets.traits import run
 from personax_assets.traits.budget import Budget, BudgetError
 from personax_assets.traits.client import RaterUnavailableError
 from personax_assets.traits.engine import annotate, not_rated
@@ -135,7 +135,7 @@ def test_every_fault_has_its_true_outcome(
     athletes: People, journal: Journal, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Each person meets one fault; those that concern everybody have tests of their own."""
-    monkeypatch.setattr(engine, "GIVE_UP_AFTER", 10**6)
+    monkeypatch.setattr(run, "GIVE_UP_AFTER", 10**6)
     concern_all = {kind for kind in KINDS if kind.startswith("rate_limited")}
     personal = set(KINDS) - concern_all - {"unauthorized", "quota"}
     faults = Faults(rates=dict.fromkeys(sorted(personal), 1 / (len(personal) + 1)))
@@ -217,10 +217,28 @@ def test_no_credit_and_no_access_stop_everything(
     assert asked <= s.rater.concurrency
     assert statuses(frame) == {status: asked, "not_rated": 40 - asked}
     assert len(sentences) == 1
+    assert "stopped asking with 40 people left" in sentences[0]
     assert said in sentences[0]
     rest = frame.filter(pl.col("status") == "not_rated")
     assert rest["detail"].str.contains(said).all()
     assert rest["attempts"].to_list() == [0] * rest.height
+
+
+def test_a_very_long_pause_ends_the_run_and_is_remembered(
+    athletes: People, journal: Journal
+) -> None:
+    sentences, notify = heard()
+    started = time.monotonic()
+    with serving(30, Faults(script=("rate_limited",), retry_after_s=3_600)) as s:
+        frame = annotate(s.requests(athletes(30)), s.rater, journal, notify=notify)
+        asked = len(s.log())
+        annotate(s.requests(athletes(30)), s.rater, journal, notify=notify)
+        assert len(s.log()) == asked <= s.rater.concurrency
+    assert time.monotonic() - started < 20
+    assert "pause of 3600 s" in sentences[0]
+    assert "pause of 3" in sentences[1]
+    assert set(statuses(frame)) == {"rate_limited", "not_rated"}
+    assert journal.asked_to_wait_until("chatgpt") > time.time() + 3_500
 
 
 def test_a_rater_that_always_fails_is_given_up(athletes: People, journal: Journal) -> None:
@@ -228,7 +246,7 @@ def test_a_rater_that_always_fails_is_given_up(athletes: People, journal: Journa
     with serving(60, Faults(rates={"server_error": 1.0}), max_attempts=2) as s:
         frame = annotate(s.requests(athletes(60)), s.rater, journal, notify=notify)
     failed = statuses(frame)["http_5xx"]
-    assert engine.GIVE_UP_AFTER <= failed <= engine.GIVE_UP_AFTER + s.rater.concurrency
+    assert run.GIVE_UP_AFTER <= failed <= run.GIVE_UP_AFTER + s.rater.concurrency
     assert statuses(frame)["not_rated"] == 60 - failed
     assert "20 people in a row failed" in sentences[0]
 
@@ -266,7 +284,7 @@ def test_the_rate_is_kept(
     athletes: People, journal: Journal, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """With minutes of one second, and half of the calls failing."""
-    monkeypatch.setattr(engine, "Pace", partial(Pace, window_s=1.0))
+    monkeypatch.setattr(run, "Pace", partial(Pace, window_s=1.0))
     faults = Faults(rates={"server_error": 0.5})
     with serving(25, faults, rpm=20, max_attempts=20) as s:
         frame = annotate(s.requests(athletes(25)), s.rater, journal)
@@ -354,13 +372,49 @@ def test_an_interrupted_run_goes_on_and_asks_for_no_answer_twice(
     assert frame.select("person_id", *CONTENT).equals(expected.select("person_id", *CONTENT))
 
 
+@pytest.mark.slow
+def test_twenty_kills_lose_nothing_and_ask_for_no_answer_twice(
+    athletes: People, tmp_path: Path
+) -> None:
+    n, path = 600, tmp_path / "journal.sqlite"
+    failing = ("server_error", "wrong_json", "cut_body", "out_of_range", "empty", "rate_limited")
+    faults = Faults(rates=dict.fromkeys(failing, 0.05), latency_s=0.03, retry_after_s=0.2)
+    with serving(n, faults) as s:
+        for kill in range(1, 21):
+            process = annotating(s, path, n)
+            while len(s.log()) < 25 * kill:
+                time.sleep(0.005)
+            time.sleep(0.002 * kill)  # another phase of the calls every time
+            process.kill()
+            process.communicate()
+        with Journal(path) as journal:
+            frame = annotate(s.requests(athletes(n)), s.rater, journal)
+            lost = dict(
+                journal._db.execute(
+                    "SELECT person_id, count(*) FROM calls WHERE outcome = 'interrupted' "
+                    "GROUP BY person_id"
+                ).fetchall()
+            )
+            (entries,) = journal._db.execute("SELECT count(*) FROM calls").fetchone()
+        log = s.log()
+    names = dict(athletes(n).select("person_id", "name").iter_rows())
+    good = Counter(entry["name"] for entry in log if entry["fault"] is None)
+    assert statuses(frame) == {"ok": n}
+    assert all(1 <= good[name] <= 1 + lost.get(person, 0) for person, name in names.items())
+    assert sum(lost.values()) <= 20 * s.rater.concurrency
+    assert len(log) <= entries  # every call that the server saw is accounted for
+    with serving(n) as undisturbed, Journal(tmp_path / "other.sqlite") as journal:
+        expected = annotate(undisturbed.requests(athletes(n)), undisturbed.rater, journal)
+    assert frame.select("person_id", *CONTENT).equals(expected.select("person_id", *CONTENT))
+
+
 def test_two_runs_at_once_share_the_work(athletes: People, tmp_path: Path) -> None:
     n, path = 60, tmp_path / "journal.sqlite"
     with serving(n, Faults(latency_s=0.03)) as s:
         runs = [annotating(s, path, n) for _ in range(2)]
-        outputs = [run.communicate(timeout=60) for run in runs]
+        outputs = [process.communicate(timeout=60) for process in runs]
         assert len(s.log()) == n
-    assert [run.returncode for run in runs] == [0, 0]
+    assert [process.returncode for process in runs] == [0, 0]
     assert all("60" in out for out, _ in outputs)
     assert any("waiting for another run" in err for _, err in outputs)
 
@@ -432,12 +486,15 @@ class Echo(BaseHTTPRequestHandler):
         status = 200
         if "Name: B" in asked:
             status, body = 400, {"error": {"message": f"Incorrect API key provided: {key}"}}
+        if "Name: R" in asked:
+            status, body = 307, {}
         if "Name: C" in asked:
             body = {"choices": [{"message": {"content": f"{{ {key}"}}]}
         sent = json.dumps(body).encode()
         self.send_response(status)
         self.send_header("content-length", str(len(sent)))
         self.send_header("x-request-id", key)
+        self.send_header("location", "http://127.0.0.1:9/elsewhere")
         self.end_headers()
         self.wfile.write(sent)
 
@@ -462,16 +519,15 @@ def test_the_key_is_nowhere(
         max_attempts=1,
         rpm=1_000,
     )
-    people = pl.DataFrame(
-        {"person_id": ["a", "b", "c"], "name": ["A", "B", "C"], "league": ["NBA"] * 3}
-    )
+    people = pl.DataFrame({"person_id": list("abcr"), "name": list("ABCR"), "league": ["NBA"] * 4})
     requests = build_requests(people, ATHLEPERSONA, rater)
     with Journal(tmp_path / "journal.sqlite") as journal:
         frame = annotate(requests, rater, journal, notify=notify)
         files = [path.read_bytes() for path in tmp_path.iterdir()]
     httpd.shutdown()
     httpd.server_close()
-    assert frame["status"].to_list() == ["ok", "http_4xx", "invalid_json"]
+    assert frame["status"].to_list() == ["ok", "http_4xx", "invalid_json", "transport"]
+    assert frame["detail"].to_list()[3] == "the endpoint redirects (status 307): check base_url"
     assert frame["openness_text"][0] == "Says [key]"
     assert not any(CANARY.encode() in content for content in files)
     assert CANARY not in frame.write_json()
@@ -484,12 +540,13 @@ def test_a_missing_key_is_named_before_anything_happens(
 ) -> None:
     rater = RaterConfig("chatgpt", "m", "https://api.example.org/v1", "SOME_UNSET_KEY")
     requests = build_requests(athletes(2), ATHLEPERSONA, rater)
-    for value in (None, "", "  "):
+    for value in (None, "", "  ", "sk-“quoted”", "two words", "two\nlines"):
         if value is not None:
             monkeypatch.setenv("SOME_UNSET_KEY", value)
-        with pytest.raises(RaterUnavailableError, match="variable SOME_UNSET_KEY") as refusal:
+        with pytest.raises(RaterUnavailableError, match="SOME_UNSET_KEY") as refusal:
             annotate(requests, rater, journal)
         assert "\n" not in str(refusal.value)
+        assert "quoted" not in str(refusal.value)
     assert journal.records(request.key for request in requests) == {}
 
 

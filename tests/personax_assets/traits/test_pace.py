@@ -111,6 +111,22 @@ def test_a_pause_holds_everybody_and_is_never_shortened() -> None:
         assert 30 < time < 32
 
 
+def test_whoever_waits_is_released() -> None:
+    clock = Clock()
+    pace = paced(clock, rpm=1)
+
+    async def run() -> None:
+        pace.pause(3_600)
+        waiting = asyncio.create_task(pace.turn(1))
+        await asyncio.sleep(0)
+        pace.release()
+        await waiting
+        await pace.turn(1)
+
+    asyncio.run(run())
+    assert clock.now < 1
+
+
 def test_calls_of_an_earlier_run_count() -> None:
     clock = Clock()
     pace = paced(clock, rpm=2)

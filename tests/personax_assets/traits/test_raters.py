@@ -82,6 +82,15 @@ def test_what_cannot_work_is_refused_in_one_line(
     assert "\n" not in message
 
 
+@pytest.mark.parametrize("key", ["sk-s3cret", "AIzaSys3cret", "s3cret key"])
+def test_a_key_in_place_of_its_variable_is_refused_and_not_repeated(
+    tmp_path: Path, key: str
+) -> None:
+    with pytest.raises(RaterConfigError, match="name of an environment variable") as refusal:
+        load_raters(written(tmp_path, {**GOOD, "key_env": key}))
+    assert "s3cret" not in str(refusal.value)
+
+
 def test_a_key_in_the_address_is_refused_and_not_repeated(tmp_path: Path) -> None:
     for secret in ("https://user:s3cret@example.org/v1", "https://example.org/v1?key=s3cret"):
         with pytest.raises(RaterConfigError, match="key_env") as refusal:
