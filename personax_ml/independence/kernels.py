@@ -95,6 +95,11 @@ class Kernel(ABC):
         return float(self.centred_squared_between(self.counts[:, None])[0, 0])
 
     @cached_property
+    def squared_diagonal(self) -> float:
+        """Sum of squares of the diagonal of the centred n x n kernel matrix."""
+        return float(self.counts @ self.centred_diagonal**2)
+
+    @cached_property
     def spectrum(self) -> FloatArray:
         """Non-zero eigenvalues of the centred n x n kernel matrix, descending."""
         features = self.features()
