@@ -35,7 +35,7 @@ PEOPLE = Limits(height_cm=(100, 260), weight_kg=(30, 260), age=(0, 250))
 
 EARLIEST_BIRTH_YEAR = 1850
 
-BODY_MASS_INDEX = (14, 60)
+BODY_MASS_INDEX = (11, 60)
 """Outside it height and weight cannot both be right, and nothing tells which is wrong."""
 
 
