@@ -100,6 +100,10 @@ class RaterClient:
             ),
         )
 
+        if not self._client.base_url.host.endswith("openai.com"):
+            # The client takes these from the environment; they are nobody else's business.
+            self._client.organization = self._client.project = None
+
     async def __aenter__(self) -> "RaterClient":
         """Return the client itself."""
         return self

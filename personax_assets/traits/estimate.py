@@ -45,7 +45,11 @@ class Estimate:
 def pending(requests: Sequence[Request], journal: Journal) -> list[Request]:
     """Return the requests that the journal has no answer for, each key once."""
     answered = journal.answered(request.key for request in requests)
-    return list({r.key: r for r in reversed(requests) if r.key not in answered}.values())[::-1]
+    wanted: dict[str, Request] = {}
+    for request in requests:
+        if request.key not in answered:
+            wanted.setdefault(request.key, request)
+    return list(wanted.values())
 
 
 def estimate(requests: Sequence[Request], rater: RaterConfig, journal: Journal) -> Estimate:

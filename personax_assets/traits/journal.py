@@ -66,7 +66,7 @@ class Record:
         For whom it was asked first.
     outcome, detail, answer : optional
         How it ended: the answer if there ever was one, else the last failure.
-    model, fingerprint, request_id, prompt_version, simulated, latency_s, ended_at
+    model, request_id, prompt_version, simulated, latency_s, ended_at
         Of that call.
     calls : int
         Number of calls made.

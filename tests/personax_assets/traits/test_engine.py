@@ -16,7 +16,7 @@ from dataclasses import replace
 from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import polars as pl
 import pytest
@@ -472,7 +472,10 @@ CANARY = "sk-canary-5f0c7a"
 class Echo(BaseHTTPRequestHandler):
     """A server that tells the key back in every way it can."""
 
+    headers_seen: ClassVar[list[str]] = []
+
     def do_POST(self) -> None:
+        Echo.headers_seen.append(str(self.headers))
         asked = self.rfile.read(int(self.headers["content-length"])).decode()
         key = self.headers["authorization"].removeprefix("Bearer ")
         score_or_key = {k: 1 if k.endswith("_score") else f"Says {key}" for k in ANSWER_KEYS}
@@ -506,6 +509,8 @@ def test_the_key_is_nowhere(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setenv("CANARY_KEY", CANARY)
+    monkeypatch.setenv("OPENAI_ORG_ID", "org-of-somebody")
+    monkeypatch.setenv("OPENAI_PROJECT_ID", "project-of-somebody")
     monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")  # must not be used on this machine
     caplog.set_level(logging.DEBUG)
     httpd = ThreadingHTTPServer(("127.0.0.1", 0), Echo)
@@ -529,6 +534,8 @@ def test_the_key_is_nowhere(
     assert frame["status"].to_list() == ["ok", "http_4xx", "invalid_json", "transport"]
     assert frame["detail"].to_list()[3] == "the endpoint redirects (status 307): check base_url"
     assert frame["openness_text"][0] == "Says [key]"
+    assert len(Echo.headers_seen) == 4
+    assert "somebody" not in "".join(Echo.headers_seen)
     assert not any(CANARY.encode() in content for content in files)
     assert CANARY not in frame.write_json()
     assert CANARY not in caplog.text
