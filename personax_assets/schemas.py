@@ -22,6 +22,7 @@ PHOTOGRAPH_STATUSES = (
     "many_faces",
     "small_face",
     "blurry",
+    "unreadable",
     "undecodable",
     "too_large",
 )
@@ -240,6 +241,12 @@ def raw_bios(sub: SubDataset) -> TableSchema:
             Column("snapshot", "VARCHAR", "When the source observed the row, ISO 8601."),
             Column("photograph", "VARCHAR", "File names of photographs, separated by '|'."),
             *extras,
+            Column(
+                "in_scope",
+                "BOOLEAN",
+                "Whether the source counts the person in (active, in the league) at that time.",
+                nullable=False,
+            ),
             Column("raw", "VARCHAR", "The source row as JSON, unchanged."),
             Column("simulated", "BOOLEAN", "Whether the person is invented.", nullable=False),
         ),
@@ -328,8 +335,9 @@ def bios_history(sub: SubDataset) -> TableSchema:
     )
 
 
-def quarantine(table: str) -> TableSchema:
+def quarantine(table: str, partitioned: bool = False) -> TableSchema:
     """Rows that could not be used, kept whole with the reason."""
+    partition = Column("partition", "VARCHAR", "Partition of the source that was being read.")
     return TableSchema(
         table,
         "One source row that could not be used, with the reason.",
@@ -340,6 +348,7 @@ def quarantine(table: str) -> TableSchema:
             Column("field", "VARCHAR", "The field at fault; NULL for the row as a whole."),
             Column("reason", "VARCHAR", "What is wrong and what would mend it.", nullable=False),
             Column("raw_row", "VARCHAR", "The row as read."),
+            *((partition,) if partitioned else ()),
         ),
     )
 
