@@ -268,7 +268,7 @@ class MultimodalCRL:
         names = self.config.measurement_names
         check_measurements(measurements, names)
         for name in names:
-            expected, given = self._expected_width(name), measurements[name].shape[1]
+            expected, given = self.widths[name], measurements[name].shape[1]
             if expected != given:
                 raise ValueError(
                     f"measurement {name}: {given} columns, the model was fitted on {expected}; "
@@ -278,10 +278,12 @@ class MultimodalCRL:
         with torch.no_grad():
             return self.network.encode(batch), batch
 
-    def _expected_width(self, name: str) -> int:
-        if name not in self._reductions:
+    @property
+    def widths(self) -> dict[str, int]:
+        """Number of columns of each measurement."""
+        if not self._reductions:
             raise ValueError("the model is not fitted yet; call fit or load first")
-        return len(self._reductions[name].mean)
+        return {name: len(reduction.mean) for name, reduction in self._reductions.items()}
 
     def _from_causal_order(self) -> NDArray[np.int64]:
         """For each latent in the order of `latent_names` its place in the causal order."""
