@@ -13,7 +13,7 @@ from personax_assets.resources import SourceConfig
 def planted_factors(
     sub: SubDataset, source: SourceConfig, bios: pl.DataFrame
 ) -> pl.DataFrame | None:
-    """Return the planted factors of each person; None where nothing is planted.
+    """Return the planted latents of each person; None where nothing is planted.
 
     Parameters
     ----------
@@ -27,11 +27,12 @@ def planted_factors(
     Returns
     -------
     DataFrame or None
-        `person_id` and a column per factor.
+        `person_id` and a column per planted latent.
     """
     if source.kind != "synthetic":
         return None
-    from personax_ml.synthetic import draw_cohort
+    from personax_ml.synthetic import draw_cohort, planted_latents
 
-    factors = draw_cohort(sub.name, source.people, source.seed).factors
+    cohort = draw_cohort(sub.name, source.people, source.seed)
+    factors = cohort.factors.select("source_id", *planted_latents(sub.name))
     return bios.select("person_id", "source_id").join(factors, on="source_id").drop("source_id")

@@ -207,6 +207,12 @@ class Encoders(dg.ConfigurableResource[Any]):
 
         return encoder_by_name(self.face if modality == "face" else self.text)
 
+    def identity(self, modality: str) -> str:
+        """Return the encoder of `face` or `text` with its version."""
+        from personax_assets.embeddings import identity
+
+        return identity(self.encoder(modality))
+
 
 class ModelRegistry(dg.ConfigurableResource[Any]):
     """MLflow: where training is tracked and models are registered.

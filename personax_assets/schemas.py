@@ -341,7 +341,7 @@ def quarantine(table: str, partitioned: bool = False) -> TableSchema:
     return TableSchema(
         table,
         "One source row that could not be used, with the reason.",
-        ("source_file", "source_row", "field", "reason"),
+        (*(("partition",) if partitioned else ()), "source_file", "source_row", "field", "reason"),
         (
             Column("source_file", "VARCHAR", "File or address the row is from.", nullable=False),
             Column("source_row", "BIGINT", "Row number in it, the first data row is 1."),

@@ -1,25 +1,38 @@
 """The analysis stages: Level I tests, the Level II model, its latents and their graph."""
 
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
 import polars as pl
 
 from personax_assets.checks import Check, Verdict
 from personax_assets.errors import SkipStageError
+from personax_assets.figures import figure_metadata
 from personax_assets.planted import planted_factors
 from personax_assets.progress import progress
-from personax_assets.schemas import TESTS
+from personax_assets.schemas import TESTS, latent_names
 from personax_assets.stage import Layout, Stage, StageResult, StageRun, stage
+
+if TYPE_CHECKING:
+    from personax_assets.analysis.measurements import MeasuredPeople
 
 
 def analysis_stages(layout: Layout) -> tuple[Stage, ...]:
     """Return the analysis stages of a sub-dataset."""
     sub = layout.sub
 
+    def seed(run: StageRun) -> dict[str, str]:
+        return {"seed": str(run.resources.models.seed)}
+
     @stage(
         layout, "independence_tests", group="analysis", deps=("trait_scores", "bios"),
-        kinds=("python", "duckdb", "scipy"), checks=(TESTS_RAN,),
+        kinds=("python", "duckdb", "scipy"), settings=seed, checks=(TESTS_RAN,),
     )  # fmt: skip
     def independence_tests(run: StageRun) -> StageResult:
-        """Tests each trait score against each bio variable, in the paper's and our settings."""
+        """Tests each trait against each bio variable, in the paper's and the recommended settings.
+
+        Once as they are, and once given the league or occupation, for each rater and the median.
+        """
         from personax_ml.independence import VariableSpec, independence_grid
 
         scores = _long_scores(run.read("trait_scores"), layout.raters)
@@ -27,22 +40,133 @@ def analysis_stages(layout: Layout) -> tuple[Stage, ...]:
             raise SkipStageError(f"the {sub.people} have no trait scores")
         variables = run.read("bios", ("person_id", *(v.name for v in sub.variables)))
         specs = {v.name: VariableSpec(v.kind, v.discrete, v.period) for v in sub.variables}
-        with progress(f"{sub.title}: independence tests", len(specs)) as advance:
+        pairs = scores.select("rater", "trait").n_unique() * len(specs)
+        with progress(f"{sub.title}: independence tests", pairs * 2) as advance:
             grid = independence_grid(
                 scores, variables, specs, tests=TESTS, given=(None, sub.stratum),
                 seed=run.resources.models.seed, advance=advance,
             )  # fmt: skip
-        return StageResult((run.replacing(grid),), {"dependent": _dependent_counts(grid)})
+        return StageResult((run.replacing(grid),), {"dependent_pairs": _dependent(grid)})
 
-    return (independence_tests,)
+    @stage(
+        layout, "crl_model", group="analysis",
+        deps=("face_embeddings", "text_embeddings", "trait_scores"),
+        kinds=("pytorch", "mlflow"), settings=seed,
+    )  # fmt: skip
+    def crl_model(run: StageRun) -> StageResult:
+        """A causal representation model of faces and texts, tracked and registered in MLflow.
+
+        The new version becomes champion if it loads back and is not worse on held-out people.
+        """
+        from personax_assets.analysis.publishing import train_and_register
+
+        people = _people(run)
+        scores = run.read("trait_scores", ("person_id", "trait", "score"))
+        planted = planted_factors(
+            sub, run.resources.sources.config(sub), run.read("bios", ("person_id", "source_id"))
+        )
+        published = train_and_register(
+            run.resources.models.tracking(), sub, layout.raters, people, scores, planted,
+            seed=run.resources.models.seed,
+            dagster_run=run.run_id,
+            source=f"{run.warehouse.database}#{sub.name}",
+        )  # fmt: skip
+        return StageResult(
+            metadata={
+                "version": published.version.version,
+                "aliases": list(published.version.aliases),
+                "decision": published.version.reason,
+                "mlflow_run_id": published.version.run_id,
+                "simulated": planted is not None,
+                **{f"metric/{k}": round(v, 4) for k, v in published.version.metrics.items()},
+                "training": figure_metadata(published.curves, "Training and held-out loss"),
+            },
+            data_version=f"{published.version.name}/{published.champion}",
+        )
+
+    @stage(
+        layout, "latents", group="analysis",
+        deps=("crl_model", "face_embeddings", "text_embeddings"),
+        kinds=("python", "duckdb", "mlflow"),
+    )  # fmt: skip
+    def latents(run: StageRun) -> StageResult:
+        """Computed by the champion of the model registry, also for people it was not trained on."""
+        from personax_assets.analysis.registry import latents_by_champion
+
+        frame = latents_by_champion(
+            run.resources.models.tracking(), sub.name, _people(run), latent_names(sub)
+        )
+        return StageResult((run.replacing(frame),), {"model_version": frame["model_version"][0]})
+
+    @stage(
+        layout, "latent_graph", group="analysis", deps=("latents",),
+        kinds=("python", "duckdb", "networkx"),
+    )  # fmt: skip
+    def latent_graph(run: StageRun) -> StageResult:
+        """Estimated by the PC algorithm with Fisher's z-test; shared latents come first."""
+        from personax_ml.discovery import draw_graph
+        from personax_ml.discovery import latent_graph as graph_of
+
+        names = latent_names(sub)
+        table = run.read("latents", names).drop_nulls()
+        if table.is_empty():
+            raise SkipStageError("there are no latents")
+        edges = graph_of(table, tiers=_tiers(names))
+        figure = draw_graph(edges, names, f"{sub.title}: graph over latents")
+        return StageResult(
+            (run.replacing(edges),), {"graph": figure_metadata(figure, "Graph over latents")}
+        )
+
+    return independence_tests, crl_model, latents, latent_graph
+
+
+def _people(run: StageRun) -> "MeasuredPeople":
+    """Return the measurements of everybody who has any; skip where a modality is missing."""
+    from personax_assets.analysis.measurements import measured_people
+
+    faces = run.read("face_embeddings", ("person_id", "measurement", "embedding"))
+    texts = run.read("text_embeddings", ("person_id", "rater", "embedding"))
+    for frame, what in ((faces, "faces"), (texts, "trait texts")):
+        if frame.is_empty():
+            raise SkipStageError(f"there are no embedded {what} of the {run.sub.people}")
+    return measured_people(faces, texts, run.sub, run.stage.layout.raters)
+
+
+def _tiers(names: Sequence[str]) -> list[list[str]]:
+    """Return the latents in causal order: shared, traits, faces."""
+    return [[n for n in names if n.startswith(f"{p}_")] for p in ("shared", "trait", "face")]
 
 
 def _long_scores(scores: pl.DataFrame, raters: tuple[str, ...]) -> pl.DataFrame:
     """Return one row per person, trait and rater (or the aggregate) that has a score."""
-    columns = {"score": "aggregate"} | {rater: rater for rater in raters}
     return (
         scores.rename({"score": "aggregate"})
-        .unpivot(list(columns.values()), index=["person_id", "trait"],
-                 variable_name="rater", value_name="score")
+        .unpivot(
+            ["aggregate", *raters],
+            index=["person_id", "trait"],
+            variable_name="rater",
+            value_name="score",
+        )
         .filter(pl.col("score") > 0)
-    )  # fmt: skip
+    )
+
+
+def _dependent(grid: pl.DataFrame) -> dict[str, str]:
+    """Count dependent pairs per profile and test, of the median score, unconditionally."""
+    main = grid.filter((pl.col("rater") == "aggregate") & pl.col("given").is_null())
+    counts = main.group_by("profile", "test").agg(pl.col("dependent").sum(), pl.len())
+    return {
+        f"{profile} {test}": f"{dependent} of {n}"
+        for profile, test, dependent, n in counts.sort("profile", "test").iter_rows()
+    }
+
+
+def _ran(run: StageRun) -> Verdict:
+    bad = run.warehouse.query(
+        f"SELECT status, count(*) AS n FROM {run.table} WHERE status <> 'ok' GROUP BY status"
+    )
+    counts = dict(bad.iter_rows())
+    return Verdict(not counts, f"{sum(counts.values())} tests could not be made", counts)
+
+
+TESTS_RAN = Check("tests_ran", "Every test could be made.", _ran)

@@ -89,7 +89,7 @@ def bios_stages(layout: Layout) -> tuple[Stage, ...]:
 
 def _replace_raw(run: StageRun, partition: str | None, batch: RawBatch) -> Write:
     """Return the write that replaces one partition's rows and quarantine."""
-    bad = quarantine(f"{run.sub.name}_raw_bios")
+    bad = quarantine(f"{run.sub.name}_raw_bios", partitioned=True)
     where, values = ("league = ?", (partition,)) if partition else ("TRUE", ())
     part = pl.lit(partition, pl.String).alias("partition")
 

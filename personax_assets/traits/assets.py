@@ -93,8 +93,9 @@ def _texts_stage(layout: Layout, rater: str) -> Stage:
         Simulated raters are asked about the invented cohort alone. Where nobody is asked the
         status is `not_rated`.
         """
-        from personax_assets.traits.client import RaterUnavailableError, rater_key
+        from personax_assets.traits.client import RaterUnavailableError
         from personax_assets.traits.engine import annotate, not_rated
+        from personax_assets.traits.estimate import pending
         from personax_assets.traits.prompts import build_requests
         from personax_assets.traits.simulated_server import simulated_provider
 
@@ -108,11 +109,6 @@ def _texts_stage(layout: Layout, rater: str) -> Stage:
             ))  # fmt: skip
         if config.simulated:
             config = replace(config, provider=simulated_provider(source.seed))
-        try:
-            rater_key(config)
-        except RaterUnavailableError as error:
-            nobody = run.replacing(not_rated(people, sub, config))
-            return StageResult((nobody,), skipped=str(error))
         requests = build_requests(people, sub, config)
         expected = pl.DataFrame(
             {"person_id": [r.person_id for r in requests], "input_hash": [r.key for r in requests]},
@@ -121,12 +117,18 @@ def _texts_stage(layout: Layout, rater: str) -> Stage:
         todo, gone = run.delta(expected, f"status IN {FINAL}")
         wanted = set(todo["person_id"])
         asked = [request for request in requests if request.person_id in wanted]
-        if asked and config.simulated:
-            config = run.resources.raters.simulated(sub, source).connect(config)
-        with progress(f"{sub.title}: {rater}", len(asked)) as advance:
-            answers = annotate(
-                asked, config, run.resources.raters.open_journal(), advance, notify=run.log
-            )
+        with (
+            run.resources.raters.open_journal() as journal,
+            progress(f"{sub.title}: {rater}", len(asked)) as advance,
+        ):
+            if config.simulated and pending(asked, journal):
+                config = run.resources.raters.simulated(sub, source).connect(config)
+            try:
+                answers = annotate(asked, config, journal, advance, notify=run.log)
+            except RaterUnavailableError as error:
+                unasked = people.filter(pl.col("person_id").is_in(wanted))
+                run.upsert(not_rated(unasked, sub, config))
+                return StageResult((run.deleting(gone),), skipped=str(error))
         run.upsert(answers)
         counts = dict(answers["status"].value_counts().iter_rows())
         return StageResult(

@@ -1,0 +1,35 @@
+"""The report stage: the HTML page that people read."""
+
+from personax_assets.stage import Layout, Stage, StageResult, StageRun, stage
+
+_SHOWN = (
+    "bios",
+    "face_crops",
+    "trait_scores",
+    "rater_quality",
+    "independence_tests",
+    "crl_model",
+    "latents",
+    "latent_graph",
+)
+
+
+def report_stages(layout: Layout) -> tuple[Stage, ...]:
+    """Return the report stage of a sub-dataset."""
+
+    @stage(layout, "report", group="release", deps=_SHOWN, kinds=("python", "html"))
+    def report(run: StageRun) -> StageResult:
+        """One self-contained page per sub-dataset, and an index that sets them side by side."""
+        from personax_assets.report.collect import collect_all, run_info
+        from personax_assets.report.write import write_report
+
+        folder = run.resources.home / "report"
+        index = write_report(folder, run_info(run.resources), collect_all(run.resources))
+        page = folder / f"{layout.sub.name}.html"
+        size = f"{page.stat().st_size / 1024:.0f} KiB"
+        return StageResult(
+            metadata={"page": str(page), "index": str(index), "size": size},
+            data_version=run.run_id or "written",
+        )
+
+    return (report,)
