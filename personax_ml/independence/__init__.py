@@ -14,6 +14,11 @@ if TYPE_CHECKING:
     from personax_ml.independence.grid import independence_grid
     from personax_ml.independence.results import TestResult
     from personax_ml.independence.run import run_tests
+    from personax_ml.independence.sources import (
+        count_query,
+        strata_from_counts,
+        strata_from_query,
+    )
     from personax_ml.independence.tables import Strata, Table, crosstab, stratify, unconditional
 
 _HOME = {
@@ -22,6 +27,7 @@ _HOME = {
     "independence_grid": "grid",
     "TestResult": "results",
     "run_tests": "run",
+    **dict.fromkeys(("count_query", "strata_from_counts", "strata_from_query"), "sources"),
     **dict.fromkeys(("Strata", "Table", "crosstab", "stratify", "unconditional"), "tables"),
 }
 
@@ -33,6 +39,7 @@ __all__ = [
     "TestResult",
     "VariableSpec",
     "chi2",
+    "count_query",
     "crosstab",
     "dcor",
     "encode",
@@ -43,6 +50,8 @@ __all__ = [
     "kci",
     "rcit",
     "run_tests",
+    "strata_from_counts",
+    "strata_from_query",
     "stratify",
     "unconditional",
 ]

@@ -4,6 +4,7 @@ Belongs here: sums of exp(i j h x) over rows and what follows from them. Does no
 the coefficients of a particular kernel (`shapes`).
 """
 
+from collections.abc import Iterator
 from functools import cached_property
 
 import numpy as np
@@ -12,7 +13,10 @@ from numpy.typing import NDArray
 from personax_ml.independence.columns import FloatArray
 from personax_ml.independence.kernels import RELATIVE_RANK, Kernel, significant
 
-_CHUNK = 1 << 16
+ComplexArray = NDArray[np.complex128]
+
+_CHUNK = 1 << 14
+"""Values whose powers are kept; of more, they are computed chunk by chunk."""
 
 
 class FourierKernel(Kernel):
@@ -54,27 +58,50 @@ class FourierKernel(Kernel):
         self.series = series
         self.squared_series = squared_series
         self.error_bound = error_bound
+        self._powers_of_all: tuple[ComplexArray, ComplexArray] | None = None
 
-    def _transform(self, weights: FloatArray, frequencies: int) -> NDArray[np.complex128]:
+    def _transform(self, weights: FloatArray, frequencies: int) -> ComplexArray:
         """Return sum_a weights[a, g] exp(i j h x_a), shape (frequencies, g).
 
         j is split into a high and a low part so that a matrix product of two thin factors
         yields all frequencies.
         """
-        low = int(np.ceil(np.sqrt(frequencies)))
-        high = -(-frequencies // low)
-        total = np.zeros((weights.shape[1], high, low), dtype=np.complex128)
-        for start in range(0, len(self.positions), _CHUNK):
-            angle = 1j * self.step * self.positions[start : start + _CHUNK]
-            fine = _powers(np.exp(angle), low)
-            coarse = _powers(np.exp(low * angle), high)
-            for g, column in enumerate(weights[start : start + _CHUNK].T):
+        high = -(-frequencies // self._low)
+        total = np.zeros((weights.shape[1], high, self._low), dtype=np.complex128)
+        for part, fine, coarse in self._factors(high):
+            for g, column in enumerate(weights[part].T):
                 used = np.flatnonzero(column)
                 if 2 * len(used) > len(column):
                     total[g] += (coarse * column) @ fine.T
                 elif len(used):
                     total[g] += (coarse[:, used] * column[used]) @ fine[:, used].T
         return total.reshape(weights.shape[1], -1)[:, :frequencies].T
+
+    @property
+    def _low(self) -> int:
+        return int(np.ceil(np.sqrt(len(self.squared_series))))
+
+    def _factors(self, high: int) -> Iterator[tuple[slice, ComplexArray, ComplexArray]]:
+        """Yield exp(i j h x) for j = 0, 1, .. and j = 0, low, 2 low, .., in chunks of values."""
+        if len(self.positions) <= _CHUNK:
+            if self._powers_of_all is None or len(self._powers_of_all[1]) < high:
+                self._powers_of_all = self._powers_of(slice(None), high)
+            fine, coarse = self._powers_of_all
+            yield slice(None), fine, coarse[:high]
+            return
+        for start in range(0, len(self.positions), _CHUNK):
+            part = slice(start, start + _CHUNK)
+            yield part, *self._powers_of(part, high)
+
+    def _powers_of(self, part: slice, high: int) -> tuple[ComplexArray, ComplexArray]:
+        angle = 1j * self.step * self.positions[part]
+        return _powers(np.exp(angle), self._low), _powers(np.exp(self._low * angle), high)
+
+    @cached_property
+    def _mass(self) -> ComplexArray:
+        """The transform of the counts."""
+        frequencies = max(2 * len(self.series) - 1, len(self.squared_series))
+        return self._transform(self.counts[:, None], frequencies)[:, 0]
 
     def between(self, left: FloatArray, right: FloatArray) -> FloatArray:
         """Return left' K right."""
@@ -92,20 +119,22 @@ class FourierKernel(Kernel):
         real: FloatArray = ((a.conj().T * series) @ b).real
         return real
 
+    def centred_between(self, weights: FloatArray) -> FloatArray:
+        """Return weights' Kc weights, centring after the transform, which keeps zeros sparse."""
+        a = self._transform(weights, len(self.series))
+        a -= np.outer(self._mass[: len(self.series)], weights.sum(axis=0) / self.n)
+        real: FloatArray = ((a.conj().T * self.series) @ a).real
+        return real
+
     def row_means(self) -> FloatArray:
         """Return K c / n."""
-        transform = self._transform(self.counts[:, None], len(self.series))[:, 0]
-        coefficients = self.series * transform.conj() / self.n
-        low = int(np.ceil(np.sqrt(len(coefficients))))
-        high = -(-len(coefficients) // low)
-        grid = np.zeros(high * low, dtype=np.complex128)
-        grid[: len(coefficients)] = coefficients
+        high = -(-len(self.series) // self._low)
+        grid = np.zeros(high * self._low, dtype=np.complex128)
+        grid[: len(self.series)] = self.series * self._mass[: len(self.series)].conj() / self.n
         means = np.empty(len(self.positions))
-        for start in range(0, len(means), _CHUNK):
-            angle = 1j * self.step * self.positions[start : start + _CHUNK]
-            fine, coarse = _powers(np.exp(angle), low), _powers(np.exp(low * angle), high)
-            part = np.einsum("ha,ha->a", coarse, grid.reshape(high, low) @ fine)
-            means[start : start + _CHUNK] = part.real
+        for part, fine, coarse in self._factors(high):
+            sums = np.einsum("ha,ha->a", coarse, grid.reshape(high, self._low) @ fine)
+            means[part] = sums.real
         return means
 
     def features(self) -> FloatArray:
@@ -123,7 +152,7 @@ class FourierKernel(Kernel):
     def spectrum(self) -> FloatArray:
         """Eigenvalues of the feature covariance, from sums of and differences in frequency."""
         r = len(self.series)
-        sums = self._transform(self.counts[:, None], 2 * r - 1)[:, 0]
+        sums = self._mass
         j = np.arange(r)
         difference, total = np.abs(j[:, None] - j[None, :]), j[:, None] + j[None, :]
         sign = np.sign(j[:, None] - j[None, :])
@@ -138,7 +167,7 @@ class FourierKernel(Kernel):
         return significant(np.linalg.eigvalsh(gram)[::-1])
 
 
-def _powers(base: NDArray[np.complex128], number: int) -> NDArray[np.complex128]:
+def _powers(base: ComplexArray, number: int) -> ComplexArray:
     powers = np.empty((number, len(base)), dtype=np.complex128)
     powers[0] = 1.0
     for j in range(1, number):

@@ -5,9 +5,8 @@ Does not belong here: any statistic.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict
 from itertools import product
-from typing import Any, get_args
+from typing import get_args
 
 import numpy as np
 import polars as pl
@@ -16,13 +15,15 @@ from personax_ml.independence.columns import Column, ColumnError, FloatArray, Va
 from personax_ml.independence.profiles import Kernels, Profile
 from personax_ml.independence.results import TestResult, failure
 from personax_ml.independence.run import DISCRETE_TESTS, PAPER_TESTS_GIVEN, TESTS, run_tests
-from personax_ml.independence.tables import crosstab, stratify, unconditional
+from personax_ml.independence.tables import Strata, crosstab, stratify, unconditional
 
 PAPER_TESTS = ("kci", "rcit", "hsic", "chi2", "gsq")
 """The five tests of the paper, in its order."""
 
 TRAIT = VariableSpec("ordinal", discrete=True)
 """What a trait score is: 1, 1.5, 2, 2.5 and 3 are ordered categories."""
+
+_KEYS = ("profile", "rater", "given", "trait", "variable")
 
 SCHEMA: dict[str, type[pl.DataType]] = {
     "profile": pl.String,
@@ -99,29 +100,33 @@ def independence_grid(
     people = variables.select("person_id").with_row_index("row")
     if people["person_id"].n_unique() != len(people):
         raise ValueError("variables: a person_id occurs more than once; keep one row per person")
-    columns = {name: _encoded(variables, name, spec) for name, spec in kinds.items()}
+    wanted = {
+        (profile, condition, name): _applicable(tests, profile, spec, condition)
+        for profile, condition, (name, spec) in product(profiles, given, kinds.items())
+        if name != condition
+    }
+    needed = {c for key, value in wanted.items() if value for c in key[1:] if c is not None}
+    columns = {name: _encoded(variables, name, kinds[name]) for name in kinds if name in needed}
     kernels = Kernels()
-    rows: list[dict[str, Any]] = []
+    keys: list[tuple[str, str, str | None, str, str]] = []
+    results: list[TestResult] = []
     for (rater, trait), trait_column in _trait_columns(scores, people):
         for condition, name in product(given, kinds):
-            if name != condition:
+            chosen = {p: t for p in profiles if (t := wanted.get((p, condition, name)))}
+            if chosen:
                 conditioned = None if condition is None else columns[condition]
-                for profile in profiles:
-                    wanted = _applicable(tests, profile, kinds[name], condition)
-                    keys = {
-                        "profile": profile,
-                        "rater": rater,
-                        "given": condition,
-                        "trait": trait,
-                        "variable": name,
-                    }
-                    results = _pair(
-                        trait_column, columns[name], conditioned, profile, wanted, seed, kernels
+                strata = _strata(trait_column, columns[name], conditioned)
+                for profile, names in chosen.items():
+                    made = (
+                        [failure(test, strata.status, str(strata)) for test in names]
+                        if isinstance(strata, ColumnError)
+                        else run_tests(strata, profile, names, seed=seed, kernels=kernels)
                     )
-                    rows.extend({**keys, **_row(result, alpha)} for result in results)
+                    results.extend(made)
+                    keys.extend([(profile, rater, condition, trait, name)] * len(made))
             if advance is not None:
                 advance(1)
-    return _with_q_values(pl.DataFrame(rows, schema=SCHEMA))
+    return _tidy(keys, results, alpha)
 
 
 def _applicable(
@@ -152,7 +157,8 @@ def _trait_columns(
     groups = joined.partition_by("rater", "trait", as_dict=True, maintain_order=True)
     for (rater, trait), group in groups.items():
         key = (str(rater), str(trait))
-        if group["row"].n_unique() != len(group):
+        rows = group["row"].to_numpy()
+        if np.bincount(rows).max() > 1:
             raise ValueError(f"scores: two rows for one person, rater {rater}, trait {trait}")
         try:
             column = encode(group["score"], TRAIT, f"{trait} by {rater}")
@@ -160,44 +166,46 @@ def _trait_columns(
             yield key, error
             continue
         codes = np.full(len(people), -1, dtype=np.int64)
-        codes[group["row"].to_numpy()] = column.codes
+        codes[rows] = column.codes
         yield key, Column(column.axis, codes)
 
 
-def _pair(
-    x: Column | ColumnError,
-    y: Column | ColumnError,
-    given: Column | ColumnError | None,
-    profile: Profile,
-    tests: Sequence[str],
-    seed: int,
-    kernels: Kernels,
-) -> list[TestResult]:
-    for column in (x, y, given):
-        if isinstance(column, ColumnError):
-            return [failure(test, column.status, str(column)) for test in tests]
-    assert isinstance(x, Column)
-    assert isinstance(y, Column)
-    strata = stratify(x, y, given) if isinstance(given, Column) else unconditional(crosstab(x, y))
-    return run_tests(strata, profile, tests, seed=seed, kernels=kernels)
+def _strata(
+    x: Column | ColumnError, y: Column | ColumnError, given: Column | ColumnError | None
+) -> Strata | ColumnError:
+    if isinstance(x, ColumnError):
+        return x
+    if isinstance(y, ColumnError):
+        return y
+    if given is None:
+        return unconditional(crosstab(x, y))
+    return given if isinstance(given, ColumnError) else stratify(x, y, given)
 
 
-def _row(result: TestResult, alpha: float) -> dict[str, Any]:
-    row = asdict(result)
-    row["test"] = row.pop("name")
-    row["dependent"] = None if result.p_value is None else result.p_value < alpha
-    row["q_value"] = None
-    return row
-
-
-def _with_q_values(frame: pl.DataFrame) -> pl.DataFrame:
-    family = ["profile", "rater", "given", "test"]
-    q_value = (
-        pl.col("p_value")
-        .map_batches(lambda p: pl.Series(benjamini_hochberg(p.to_numpy())), return_dtype=pl.Float64)
-        .over(family)
-    )
-    return frame.with_columns(q_value=q_value.fill_nan(None))
+def _tidy(
+    keys: Sequence[tuple[str, str, str | None, str, str]],
+    results: Sequence[TestResult],
+    alpha: float,
+) -> pl.DataFrame:
+    p_values = np.array([np.nan if r.p_value is None else r.p_value for r in results])
+    families: dict[tuple[str, str, str | None, str], list[int]] = {}
+    for i, ((profile, rater, given, _, _), result) in enumerate(zip(keys, results, strict=True)):
+        families.setdefault((profile, rater, given, result.name), []).append(i)
+    q_values = np.empty(len(results))
+    for members in families.values():
+        q_values[members] = benjamini_hochberg(p_values[members])
+    columns = {
+        **dict(zip(_KEYS, zip(*keys, strict=True) if keys else [()] * len(_KEYS), strict=True)),
+        "test": [result.name for result in results],
+        "q_value": [None if np.isnan(q) else q for q in q_values.tolist()],
+        "dependent": [None if r.p_value is None else r.p_value < alpha for r in results],
+    }
+    columns |= {
+        name: [getattr(result, name) for result in results]
+        for name in SCHEMA
+        if name not in columns
+    }
+    return pl.DataFrame(columns, schema=SCHEMA)
 
 
 def benjamini_hochberg(p_values: FloatArray) -> FloatArray:

@@ -73,7 +73,9 @@ class Prepared:
     resampling: Callable[[], Resampling]
     warning: str | None = None
 
-    def result(self, n: int, permuted: float | None = None) -> TestResult:
+    def result(
+        self, n: int, sparse_share: float | None = None, permuted: float | None = None
+    ) -> TestResult:
         """Return the result by the analytic null, or with a p-value from random tables."""
         analytic = permuted is None
         log_p = self.log_sf(np.array([self.raw]))[0] if permuted is None else np.log(permuted)
@@ -85,6 +87,7 @@ class Prepared:
             effect_measure=self.effect_measure,
             n=n,
             null_approximation=self.null_approximation if analytic else f"permutation ({DRAWS})",
+            sparse_share=sparse_share,
             warning=self.warning if analytic else None,
         )
 

@@ -9,7 +9,7 @@ measurement and does not change with units or, for nominal variables, with label
 """
 
 from collections.abc import Callable, Hashable
-from typing import Literal, TypeVar, cast
+from typing import Any, Literal, TypeVar
 
 import numpy as np
 
@@ -30,7 +30,7 @@ see trends, a measurement also a narrow one to see bumps."""
 
 _MEDIAN_POINTS = 256
 
-_Made = TypeVar("_Made", Shape, Kernel)
+_Made = TypeVar("_Made")
 
 
 def standardised(positions: FloatArray, counts: FloatArray) -> FloatArray:
@@ -103,25 +103,33 @@ def choose_shape(choice: KernelChoice, axis: Axis, counts: FloatArray) -> Shape:
 
 
 class Kernels:
-    """Shapes and kernels with a short memory: the same column meets many others in a grid."""
+    """Shapes, kernels and features with a short memory: a column meets many others in a grid."""
 
     _REMEMBERED = 64
 
     def __init__(self) -> None:
-        self._known: dict[tuple[Hashable, ...], Shape | Kernel] = {}
+        self._known: dict[tuple[Hashable, ...], Any] = {}
 
     def shape(self, choice: KernelChoice, axis: Axis, counts: FloatArray) -> Shape:
         """Return `choose_shape` of the arguments."""
-        key = (choice, axis.spec, axis.positions.tobytes(), counts.tobytes())
-        return self._remembered(key, lambda: choose_shape(choice, axis, counts))
+        return self.remember(
+            (choice, axis.spec), axis, counts, lambda: choose_shape(choice, axis, counts)
+        )
 
     def on(self, shape: Shape, axis: Axis, counts: FloatArray) -> Kernel:
         """Return `shape.on` of the distinct values of an axis."""
-        key = (shape, axis.positions.tobytes(), counts.tobytes())
-        return self._remembered(key, lambda: shape.on(axis.positions, counts))
+        return self.remember((shape,), axis, counts, lambda: shape.on(axis.positions, counts))
 
-    def _remembered(self, key: tuple[Hashable, ...], make: Callable[[], _Made]) -> _Made:
-        made = cast(_Made, self._known.pop(key)) if key in self._known else make()
+    def remember(
+        self,
+        what: tuple[Hashable, ...],
+        axis: Axis,
+        counts: FloatArray,
+        make: Callable[[], _Made],
+    ) -> _Made:
+        """Return what was made of these distinct values and counts before, or make it now."""
+        key = (*what, axis.positions.tobytes(), counts.tobytes())
+        made: _Made = self._known.pop(key) if key in self._known else make()
         self._known[key] = made  # the youngest is last
         if len(self._known) > self._REMEMBERED:
             del self._known[next(iter(self._known))]

@@ -69,6 +69,7 @@ def from_log_p(
     effect_measure: str,
     n: int,
     null_approximation: str,
+    sparse_share: float | None = None,
     warning: str | None = None,
 ) -> TestResult:
     """Return the result of a test from the natural logarithm of its p-value."""
@@ -82,5 +83,6 @@ def from_log_p(
         effect_measure,
         n,
         null_approximation,
+        sparse_share,
         warning=warning,
     )

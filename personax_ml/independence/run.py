@@ -5,7 +5,6 @@ Belongs here: what is decided per table. Does not belong here: what is decided p
 
 import zlib
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from typing import Literal
 
 import numpy as np
@@ -19,7 +18,6 @@ from personax_ml.independence.statistics.discrete import (
     is_sparse,
     prepare_chi2,
     prepare_gsq,
-    sparsity,
 )
 from personax_ml.independence.statistics.hsic import prepare_hsic
 from personax_ml.independence.statistics.kci import prepare_kci
@@ -92,11 +90,9 @@ def run_tests(
         rng = np.random.default_rng([seed, zlib.crc32(names.encode())])
         permuted = permutation_p_values(strata.informative, drawn, rng)
     n = sum(table.n for table in strata.informative)
-    share, _ = sparsity(strata)
+    share, _ = strata.sparsity
     return [
-        replace(ready.result(n, permuted.get(test)), sparse_share=share)
-        if isinstance(ready, Prepared)
-        else ready
+        ready.result(n, share, permuted.get(test)) if isinstance(ready, Prepared) else ready
         for test, ready in prepared.items()
     ]
 
@@ -125,7 +121,7 @@ def prepare(test: str, strata: Strata, profile: Profile, seed: int, kernels: Ker
         return prepare_regression_kci(strata)
     makers: dict[str, Callable[[], Prepared]] = {
         "kci": lambda: prepare_kci(strata, profile, kernels),
-        "rcit": lambda: prepare_rcit(strata, profile, seed),
+        "rcit": lambda: prepare_rcit(strata, profile, seed, kernels),
         "hsic": lambda: prepare_hsic(strata, profile, kernels),
         "chi2": lambda: prepare_chi2(strata),
         "gsq": lambda: prepare_gsq(strata, profile),

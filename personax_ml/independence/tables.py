@@ -6,10 +6,15 @@ statistic of them.
 
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
 
 import numpy as np
+from numpy.typing import NDArray
 
 from personax_ml.independence.columns import Axis, Column, FloatArray, IntArray
+
+SMALL_COUNT = 5.0
+"""Expected counts below it are called small."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,7 +40,7 @@ class Table:
     cells: IntArray
     missing: int = 0
 
-    @property
+    @cached_property
     def shape(self) -> tuple[int, int]:
         """Number of distinct values of x and of y."""
         return len(self.x), len(self.y)
@@ -44,6 +49,18 @@ class Table:
     def n(self) -> int:
         """Rows counted."""
         return int(self.cells.sum())
+
+    @cached_property
+    def expected(self) -> FloatArray:
+        """Expected counts of the non-empty cells under independence, shape (m,)."""
+        return self.x_counts[self.rows] * self.y_counts[self.cols] / self.n
+
+    @cached_property
+    def chi2(self) -> float:
+        """Sum of (observed - expected)^2 / expected over all cells."""
+        deviations = self.cells - self.expected
+        occupied = float((deviations * deviations / self.expected).sum())
+        return occupied + self.n - float(self.expected.sum())
 
     @cached_property
     def counts(self) -> FloatArray:
@@ -62,10 +79,6 @@ class Table:
         """Column sums."""
         return np.bincount(self.cols, self.cells, len(self.y)).astype(float)
 
-    def transposed(self) -> "Table":
-        """Return the table of (y, x)."""
-        return _canonical(self.y, self.x, self.cols, self.rows, self.cells, self.missing)
-
     def __add__(self, other: "Table") -> "Table":
         """Merge the counts of two disjoint sets of rows."""
         return _combined(self, other, 1)
@@ -75,25 +88,40 @@ class Table:
         return _combined(self, other, -1)
 
 
-def crosstab(x: Column, y: Column) -> Table:
+def crosstab(x: Column, y: Column, cells: IntArray | None = None) -> Table:
     """Count the pairs of values of two columns of the same rows; rows with a missing value not.
 
+    Parameters
+    ----------
+    x, y : Column
+        The columns.
+    cells : ndarray of int, optional
+        How many rows each row stands for; one if not given.
+
+    Notes
+    -----
     O(n) time while the table has at most a few cells per row, else O(n log n).
     """
     if len(x) != len(y):
         raise ValueError(f"{x.axis.name} has {len(x)} rows, {y.axis.name} has {len(y)}")
-    present = (x.codes >= 0) & (y.codes >= 0)
-    kx, ky = len(x.axis), len(y.axis)
-    codes = x.codes[present] * ky + y.codes[present]
+    kx, ky = len(x.axis), max(len(y.axis), 1)
+    x_codes, y_codes, weights = x.codes, y.codes, cells
+    if not (x.complete and y.complete):
+        present = np.flatnonzero((x_codes >= 0) & (y_codes >= 0))
+        x_codes, y_codes = x_codes[present], y_codes[present]
+        weights = None if cells is None else cells[present]
+    keys = x_codes * ky + y_codes
     if kx * ky <= 4 * len(x) + 4096:
-        counts = np.bincount(codes, minlength=kx * ky)
+        counts = np.bincount(keys, weights, kx * ky).astype(np.int64)
         keys = np.flatnonzero(counts)
-        cells = counts[keys]
+        sums = counts[keys]
+    elif weights is None:
+        keys, sums = np.unique(keys, return_counts=True)
     else:
-        keys, cells = np.unique(codes, return_counts=True)
-    return _without_empty(
-        x.axis, y.axis, keys // max(ky, 1), keys % max(ky, 1), cells, len(x) - len(codes)
-    )
+        keys, sums = _summed(keys, weights)
+    total = len(x) if cells is None else int(cells.sum())
+    missing = total - int(sums.sum())
+    return _without_empty(x.axis, y.axis, keys // ky, keys % ky, sums, missing)
 
 
 @dataclass(frozen=True, eq=False)
@@ -118,6 +146,18 @@ class Strata:
     def informative(self) -> tuple[Table, ...]:
         """The tables in which both columns vary: the others cannot speak for or against."""
         return tuple(t for t in self.tables if min(t.shape) > 1)
+
+    @cached_property
+    def sparsity(self) -> tuple[float, float]:
+        """Share of cells with an expected count below 5, and the smallest expected count."""
+        below, cells, smallest = 0.0, 0, np.inf
+        for table in self.informative:
+            ordered = np.sort(table.y_counts)
+            limits = SMALL_COUNT * table.n / table.x_counts
+            below += float(np.searchsorted(ordered, limits, side="left").sum())
+            cells += table.shape[0] * table.shape[1]
+            smallest = min(smallest, float(table.x_counts.min() * ordered[0]) / table.n)
+        return below / cells, smallest
 
     def __add__(self, other: "Strata") -> "Strata":
         """Merge the counts of two disjoint sets of rows."""
@@ -152,48 +192,60 @@ def unconditional(table: Table) -> Strata:
     return Strata(table, None, (table,))
 
 
-def stratify(x: Column, y: Column, given: Column) -> Strata:
+def stratify(x: Column, y: Column, given: Column, cells: IntArray | None = None) -> Strata:
     """Count the pairs of values of two columns for each value of a third.
 
-    Rows with a missing value in any of the three are left out.
+    Rows with a missing value in any of the three are left out. Arguments as of `crosstab`.
     """
     if len(given) != len(x):
         raise ValueError(f"{x.axis.name} has {len(x)} rows, {given.axis.name} has {len(given)}")
     known = given.codes >= 0
-    x, y = (Column(c.axis, np.where(known, c.codes, -1)) for c in (x, y))
-    pooled = crosstab(x, y)
-    used, tables = [], []
-    for value in range(len(given.axis)):
-        rows = np.flatnonzero(given.codes == value)
-        table = crosstab(Column(x.axis, x.codes[rows]), Column(y.axis, y.codes[rows]))
-        if table.n:
-            used.append(value)
-            tables.append(table)
+    pooled = crosstab(_masked(x, known), _masked(y, known), cells)
+    order = np.argsort(given.codes, kind="stable")
+    ends = np.searchsorted(given.codes[order], np.arange(len(given.axis) + 1))
+    tables = []
+    for start, end in pairwise(ends):
+        rows = order[start:end]
+        weights = None if cells is None else cells[rows]
+        tables.append(
+            crosstab(Column(x.axis, x.codes[rows]), Column(y.axis, y.codes[rows]), weights)
+        )
+    used = np.array([table.n > 0 for table in tables], dtype=bool)
     axis = Axis(given.axis.name, given.axis.spec, given.axis.values[used])
-    return Strata(pooled, axis, tuple(tables))
+    return Strata(pooled, axis, tuple(table for table in tables if table.n))
+
+
+def _masked(column: Column, rows: NDArray[np.bool_]) -> Column:
+    return Column(column.axis, np.where(rows, column.codes, -1))
+
+
+def _summed(keys: IntArray, cells: IntArray) -> tuple[IntArray, IntArray]:
+    """Return the distinct keys in order and the sums of their cells."""
+    distinct, inverse = np.unique(keys, return_inverse=True)
+    sums = np.zeros(len(distinct), dtype=np.int64)
+    np.add.at(sums, inverse, cells)
+    return distinct, sums
 
 
 def _without_empty(
     x: Axis, y: Axis, rows: IntArray, cols: IntArray, cells: IntArray, missing: int
 ) -> Table:
-    used_x = np.bincount(rows, minlength=len(x)) > 0
-    used_y = np.bincount(cols, minlength=len(y)) > 0
-    return Table(
-        x.take(used_x),
-        y.take(used_y),
-        (np.cumsum(used_x) - 1)[rows],
-        (np.cumsum(used_y) - 1)[cols],
-        cells.astype(np.int64),
-        missing,
-    )
+    x, rows = _used(x, rows)
+    y, cols = _used(y, cols)
+    return Table(x, y, rows, cols, cells, missing)
+
+
+def _used(axis: Axis, at: IntArray) -> tuple[Axis, IntArray]:
+    used = np.bincount(at, minlength=len(axis)) > 0
+    if used.all():
+        return axis, at
+    return Axis(axis.name, axis.spec, axis.values[used]), (np.cumsum(used) - 1)[at]
 
 
 def _canonical(
     x: Axis, y: Axis, rows: IntArray, cols: IntArray, cells: IntArray, missing: int
 ) -> Table:
-    keys, inverse = np.unique(rows * max(len(y), 1) + cols, return_inverse=True)
-    sums = np.zeros(len(keys), dtype=np.int64)
-    np.add.at(sums, inverse, cells)
+    keys, sums = _summed(rows * max(len(y), 1) + cols, cells)
     if (sums < 0).any():
         raise ValueError(f"{x.name} by {y.name}: cannot take out rows that were never counted")
     keys, sums = keys[sums > 0], sums[sums > 0]

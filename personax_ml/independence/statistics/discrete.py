@@ -14,41 +14,20 @@ from personax_ml.independence.effects import cramers_v
 from personax_ml.independence.nulls import chi2_log_sf
 from personax_ml.independence.prepared import Prepared, Resampling, TableFunction
 from personax_ml.independence.profiles import Profile
-from personax_ml.independence.tables import Strata, Table
+from personax_ml.independence.tables import SMALL_COUNT, Strata, Table
 
-_EXPECTED = 5.0
 _SPARSE_SHARE = 0.2
-
-
-def sparsity(strata: Strata) -> tuple[float, float]:
-    """Return the share of cells with an expected count below 5, and the smallest expected count."""
-    below, cells, smallest = 0.0, 0, np.inf
-    for table in strata.informative:
-        y_sorted = np.sort(table.y_counts)
-        limits = _EXPECTED * table.n / table.x_counts
-        below += float(np.searchsorted(y_sorted, limits, side="left").sum())
-        cells += table.shape[0] * table.shape[1]
-        smallest = min(smallest, float(table.x_counts.min() * y_sorted[0]) / table.n)
-    return below / cells, smallest
 
 
 def is_sparse(strata: Strata) -> bool:
     """Whether Cochran's (1954) rule fails: 20 % of expected counts below 5, or one below 1."""
-    share, smallest = sparsity(strata)
+    share, smallest = strata.sparsity
     return share >= _SPARSE_SHARE or smallest < 1.0
-
-
-def pearson(table: Table) -> float:
-    """Return the sum of (observed - expected)^2 / expected, without Yates' correction."""
-    expected = table.x_counts[table.rows] * table.y_counts[table.cols] / table.n
-    occupied = ((table.cells - expected) ** 2 / expected).sum()
-    return float(occupied + (table.n - expected.sum()))
 
 
 def likelihood_ratio(table: Table) -> float:
     """Return 2 sum observed log(observed / expected)."""
-    expected = table.x_counts[table.rows] * table.y_counts[table.cols] / table.n
-    return float(2 * (table.cells * np.log(table.cells / expected)).sum())
+    return float(2 * (table.cells * np.log(table.cells / table.expected)).sum())
 
 
 def degrees_of_freedom(table: Table) -> int:
@@ -57,14 +36,14 @@ def degrees_of_freedom(table: Table) -> int:
 
 
 def prepare_chi2(strata: Strata) -> Prepared:
-    """Prepare Pearson's chi-square test.
+    """Prepare Pearson's chi-square test, without Yates' correction.
 
     With kx and ky distinct values the statistic is asymptotically chi-square with
     (kx - 1)(ky - 1) degrees of freedom. Given a discrete variable, statistic and degrees of
     freedom are summed over its strata. The effect size is Cramer's V with Bergsma's correction
     for bias. O(m) for m non-empty cells.
     """
-    return _prepare(strata, "chi2", pearson, _pearson_part, 1.0)
+    return _prepare(strata, "chi2", lambda table: table.chi2, _pearson_part, 1.0)
 
 
 def prepare_gsq(strata: Strata, profile: Profile) -> Prepared:
@@ -95,8 +74,8 @@ def _prepare(
 ) -> Prepared:
     tables = strata.informative
     df = sum(degrees_of_freedom(table) for table in tables)
-    squares = sum(t.n * cramers_v(pearson(t), t.n, *t.shape) ** 2 for t in tables)
-    share, smallest = sparsity(strata)
+    squares = sum(t.n * cramers_v(t.chi2, t.n, *t.shape) ** 2 for t in tables)
+    share, smallest = strata.sparsity
     return Prepared(
         name,
         sum(statistic_of(table) for table in tables),
@@ -106,7 +85,7 @@ def _prepare(
         "chi-square" if inflation == 1.0 else "chi-square (Williams)",
         lambda raw: chi2_log_sf(raw / inflation, df),
         lambda: Resampling([part_of(table) for table in tables], lambda sums: sums[:, 0]),
-        f"{share:.0%} of expected counts below {_EXPECTED:g}, the smallest {smallest:.2g}"
+        f"{share:.0%} of expected counts below {SMALL_COUNT:g}, the smallest {smallest:.2g}"
         if is_sparse(strata)
         else None,
     )

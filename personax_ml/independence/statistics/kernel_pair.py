@@ -17,15 +17,14 @@ _BLOCK = 512
 def cross_statistic(table: Table, kernel_x: Kernel, kernel_y: Kernel) -> float:
     """Return the sum of Kxc * Kyc over all pairs of rows, n^2 times the biased HSIC.
 
-    With N the table less its expectation, it is the sum of Ky * (N' Kx N) over pairs of distinct
-    values of the column that has fewer of them.
+    It is the sum of Ky * (N' Kxc N) over pairs of distinct values of the column that has fewer of
+    them, N being the table.
     """
     oriented = _few_on_the_right(table, kernel_x, kernel_y)
     if oriented is None:
         return float((feature_cross(table, kernel_x, kernel_y) ** 2).sum())
     counts, many, few = oriented
-    counts = counts - np.outer(many.counts, few.counts / few.n)
-    between = many.between(counts, counts)
+    between = many.centred_between(counts)
     if isinstance(few, DeltaKernel):
         return float(np.trace(between))
     return float((between * few.matrix).sum())

@@ -12,7 +12,7 @@ from personax_ml.independence.columns import Axis, FloatArray
 from personax_ml.independence.effects import alignment
 from personax_ml.independence.nulls import hall_buckley_eagleson_log_sf
 from personax_ml.independence.prepared import Prepared, TableFunction
-from personax_ml.independence.profiles import Profile, median_distance, standardised
+from personax_ml.independence.profiles import Kernels, Profile, median_distance, standardised
 from personax_ml.independence.statistics.residual import residual_features
 from personax_ml.independence.tables import Strata, Table
 
@@ -57,6 +57,7 @@ def prepare_rcit(
     strata: Strata,
     profile: Profile,
     seed: int,
+    kernels: Kernels,
     features: tuple[FloatArray, FloatArray] | None = None,
 ) -> Prepared:
     """Prepare RCIT; without a condition it is RIT.
@@ -77,6 +78,8 @@ def prepare_rcit(
         Number and kind of features, and null; given a condition there is the recommended one only.
     seed : int
         Seed of the features.
+    kernels : Kernels
+        Memory of features already drawn.
     features : pair of ndarray, shape (kx, rx) and (ky, ry), optional
         Features of the distinct values to use instead of random ones, mean 0 and variance 1.
 
@@ -86,10 +89,16 @@ def prepare_rcit(
     and r features (paper: r^4).
     """
     table = strata.pooled
-    x, y = features or (
-        draw_features(table.x, table.x_counts, profile, seed),
-        draw_features(table.y, table.y_counts, profile, seed),
-    )
+
+    def drawn(axis: Axis, counts: FloatArray) -> FloatArray:
+        return kernels.remember(
+            ("rcit", profile, seed, axis.name, axis.spec),
+            axis,
+            counts,
+            lambda: draw_features(axis, counts, profile, seed),
+        )
+
+    x, y = features or (drawn(table.x, table.x_counts), drawn(table.y, table.y_counts))
     residuals = residual_features(strata, x, y)
     scale = table.n / (table.n - 1) ** 2
     paper = profile == "paper" and strata.given is None

@@ -6,13 +6,14 @@ import pytest
 from causallearn.utils.cit import CIT
 from causallearn.utils.KCI.KCI import KCI_CInd, KCI_UInd
 from causallearn.utils.RCIT.RCIT import RIT
-from scipy.special import gdtr
 from scipy.stats import chi2_contingency
 
 from personax_ml.independence import VariableSpec, chi2, crosstab, dcor, encode, gsq, hsic, kci
+from personax_ml.independence.profiles import Kernels
 from personax_ml.independence.statistics.rcit import normalised, prepare_rcit
 from personax_ml.independence.tables import unconditional
 from tests.personax_ml.independence.conftest import ordered
+from tests.personax_ml.independence.peers import hsic_gamma
 
 COLUMNS = ("binary", "month", "rounded", "continuous", "codes")
 
@@ -63,36 +64,11 @@ def test_conditional_kci_is_causal_learns(column, n, effect):
     assert result.p_value == pytest.approx(p, abs=1e-8)
 
 
-def hsic_gamma(x: np.ndarray, y: np.ndarray, dtype: type) -> tuple[float, float]:
-    """HSIC with a gamma null, theorems 1, 3 and 4 of Gretton et al. (2008), on n x n matrices.
-
-    The settings are conditional_independence's: kernel exp(-d^2). With `dtype` float32 the
-    product in the expansion of the squared distance is rounded as that package rounds it.
-    """
-    n = len(x)
-
-    def kernel(v):
-        product = np.multiply.outer(v.astype(dtype), v.astype(dtype)).astype(float)
-        return np.exp(2 * product - v[:, None] ** 2 - v[None, :] ** 2)
-
-    def centred(k):
-        return k - k.mean(0) - k.mean(1)[:, None] + k.mean()
-
-    kernels = kernel(x), kernel(y)
-    mu_x, mu_y = ((k.sum() - k.trace()) / (n * (n - 1)) for k in kernels)
-    product = centred(kernels[0]) * centred(kernels[1])
-    squares = (product**2).sum() - (np.diag(product) ** 2).sum()
-    mean = (1 + mu_x * mu_y - mu_x - mu_y) / n
-    variance = 2 * (n - 4) * (n - 5) / (n * (n - 1) * (n - 2) * (n - 3)) * squares / n**2
-    statistic = product.sum() / n**2
-    return statistic, 1 - gdtr(mean / variance, mean**2 / variance, statistic)
-
-
 @pytest.mark.parametrize("column", COLUMNS)
 @pytest.mark.parametrize(("n", "effect"), [(150, 0.3), (600, 0.0), (1500, 0.1)])
 def test_hsic_is_the_formula_in_double_precision(column, n, effect):
     x, y = make(column, n, np.random.default_rng(n), effect)
-    statistic, p = hsic_gamma(x, y, np.float64)
+    statistic, p = hsic_gamma(x, y)
     result = hsic(x, y, profile="paper")
     assert result.statistic == pytest.approx(statistic, rel=1e-9)
     assert result.p_value == pytest.approx(p, abs=1e-9)
@@ -108,7 +84,7 @@ def test_hsic_is_close_to_the_formula_in_single_precision(column):
 def test_hsic_of_two_continuous_columns_is_the_formula():
     rng = np.random.default_rng(3)
     x, y = rng.normal(size=700), rng.normal(size=700)
-    statistic, p = hsic_gamma(x, y, np.float64)
+    statistic, p = hsic_gamma(x, y)
     result = hsic(x, y, profile="paper")
     assert result.statistic == pytest.approx(statistic, rel=1e-9)
     assert result.p_value == pytest.approx(p, abs=1e-9)
@@ -183,7 +159,7 @@ def test_rit_with_causal_learns_features_is_causal_learns(column, monkeypatch):
     ):
         first_row = np.array([np.flatnonzero(values == v)[0] for v in axis.values])
         features.append(normalised(raw[first_row], counts))
-    prepared = prepare_rcit(unconditional(table), "paper", 0, (features[0], features[1]))
+    prepared = prepare_rcit(unconditional(table), "paper", 0, Kernels(), (features[0], features[1]))
     result = prepared.result(450)
     assert result.statistic == pytest.approx(statistic, rel=1e-10)
     assert result.p_value == pytest.approx(p, abs=1e-10)
