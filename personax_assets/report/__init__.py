@@ -1,0 +1,1 @@
+"""The report: static pages that say what was made and what was found."""

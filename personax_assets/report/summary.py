@@ -1,0 +1,97 @@
+"""The summary of a sub-dataset in a few lines of text.
+
+Belongs here: the rows of the table that ends a run. Does not belong here: drawing the table.
+"""
+
+import polars as pl
+
+from personax_assets.report.grid import main_grid
+from personax_assets.report.metrics import headline_metrics
+from personax_assets.report.model import SubDatasetReport
+from personax_assets.report.words import TEST_NAMES, clean, count, number, quantity
+from personax_assets.schemas import TESTS
+
+
+def summary_rows(report: SubDatasetReport, seconds: bool = True) -> list[tuple[str, str]]:
+    """Return what there is in a sub-dataset, as (what, how much).
+
+    Parameters
+    ----------
+    report : SubDatasetReport
+        The sub-dataset.
+    seconds : bool
+        Also tell the time that each stage took.
+    """
+    rows = [("People", _people(report)), ("Face crops", _crops(report))]
+    rows += _texts(report)
+    scores = report.frame("trait_scores")
+    rows.append(("Trait scores", "none" if scores is None else count(scores["score"].count())))
+    rows += _dependent(report)
+    rows += _model(report)
+    if seconds and not report.stages.is_empty():
+        rows.append(("Seconds in all", number(float(report.stages["seconds"].sum()), 1)))
+        rows += [
+            (f"  {clean(stage['asset'].rpartition('/')[2])}", _ended(stage))
+            for stage in report.stages.iter_rows(named=True)
+        ]
+    return rows
+
+
+def _people(report: SubDatasetReport) -> str:
+    bios = report.frame("bios")
+    if bios is None:
+        return "none"
+    return f"{count(bios.height)} {report.sub.people}{' (simulated)' if report.simulated else ''}"
+
+
+def _crops(report: SubDatasetReport) -> str:
+    crops = report.frame("face_crops")
+    if crops is None:
+        return "none"
+    ok = crops.filter(pl.col("status") == "ok").height
+    return f"{count(ok)} of {quantity(crops.height, 'photograph', 'photographs')}"
+
+
+def _texts(report: SubDatasetReport) -> list[tuple[str, str]]:
+    """Return how many answers each rater gave; nobody asked is one row."""
+    quality = report.frame("rater_quality")
+    if quality is None:
+        return [("Trait texts", "none")]
+    missing = quality.filter((pl.col("measure") == "missing") & (pl.col("trait") == "all"))
+    return [
+        (
+            f"Texts by {clean(row['rater'])}",
+            "not asked"
+            if row["value"] is None
+            else f"{count(round(row['n'] * (1 - row['value'])))} of {count(row['n'])}",
+        )
+        for row in missing.iter_rows(named=True)
+    ]
+
+
+def _dependent(report: SubDatasetReport) -> list[tuple[str, str]]:
+    grid = main_grid(report)
+    if grid is None:
+        return [("Dependent pairs", "not tested")]
+    rows = []
+    for test in TESTS:
+        counts = grid.counts(test)
+        if counts.tested or counts.untested:
+            rows.append(
+                (f"Dependent, {TEST_NAMES[test]}", f"{counts.dependent} of {counts.tested} pairs")
+            )
+    return rows
+
+
+def _model(report: SubDatasetReport) -> list[tuple[str, str]]:
+    training = report.training
+    if not training:
+        return [("Model", "none")]
+    rows = [(label, number(value, 3)) for label, value in headline_metrics(training)]
+    return [*rows, ("Model version", clean(training.get("model_version", "not registered")))]
+
+
+def _ended(stage: dict[str, object]) -> str:
+    seconds = stage["seconds"]
+    time = number(float(seconds), 1) if isinstance(seconds, int | float) else ""
+    return time if stage["status"] == "ok" else f"{clean(stage['status'])} {time}".strip()
