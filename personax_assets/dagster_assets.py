@@ -4,6 +4,7 @@ Belongs here: turning a stage into an asset with description, schema, lineage, c
 Does not belong here: what happens when it runs (`execution`).
 """
 
+import warnings
 from typing import Any
 
 import dagster as dg
@@ -19,6 +20,9 @@ ONLY_STALE_TAG = "personax/only_stale"
 """Run tag: a stage whose inputs are the same as when it last ended well does nothing."""
 
 OWNER = "team:personax"
+
+# Backfill policies are beta in name only; the warning would greet every user at every start.
+warnings.filterwarnings("ignore", message=".*backfill_policy.*", category=dg.BetaWarning)
 
 
 def asset_of(stage: Stage) -> dg.AssetsDefinition:

@@ -117,8 +117,12 @@ def _conclude(resources: Resources, subs: Sequence[SubDataset], stages: Sequence
             launch(resources, todo)
     else:
         print("Everything is up to date.")
+    records = resources.warehouse.stages()
+    if any(record.status == "failed" for record in records.values()):
+        # The report stage does not run after a failure, but the report should tell of it.
+        write_report(resources.home / "report", run_info(resources), collect_all(resources))
     _print_summary(resources, subs)
-    return _complain(stages, resources.warehouse.stages())
+    return _complain(stages, records)
 
 
 def launch(resources: Resources, todo: Sequence[Stage]) -> None:

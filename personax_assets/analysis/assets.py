@@ -33,6 +33,8 @@ def analysis_stages(layout: Layout) -> tuple[Stage, ...]:
 
         Once as they are, and once given the league or occupation, for each rater and the median.
         """
+        from threadpoolctl import threadpool_limits
+
         from personax_ml.independence import VariableSpec, independence_grid
 
         scores = _long_scores(run.read("trait_scores"), layout.raters)
@@ -41,7 +43,11 @@ def analysis_stages(layout: Layout) -> tuple[Stage, ...]:
         variables = run.read("bios", ("person_id", *(v.name for v in sub.variables)))
         specs = {v.name: VariableSpec(v.kind, v.discrete, v.period) for v in sub.variables}
         pairs = scores.select("rater", "trait").n_unique() * len(specs)
-        with progress(f"{sub.title}: independence tests", pairs * 2) as advance:
+        # The matrices are small: more threads would only wait for each other.
+        with (
+            threadpool_limits(1, "blas"),
+            progress(f"{sub.title}: independence tests", pairs * 2) as advance,
+        ):
             grid = independence_grid(
                 scores, variables, specs, tests=TESTS, given=(None, sub.stratum),
                 seed=run.resources.models.seed, advance=advance,

@@ -97,7 +97,9 @@ def main() -> None:
     result = {name: judged(ladder(sub, seeds)) for name, sub in SUB_DATASETS.items()}
     for name, rows in result.items():
         print(f"\n{name}, {SCALES['demo'][name]} people, {len(seeds)} seeds, {len(TRAITS)} traits")
-        print(f"{'profile':<13}{'test':<6}{'none':>7}{'weak':>7}{'medium':>8}{'strong':>8}  5 % holds")
+        print(
+            f"{'profile':<13}{'test':<6}{'none':>7}{'weak':>7}{'medium':>8}{'strong':>8}  5 % holds"
+        )
         for row in rows:
             print(
                 f"{row['profile']:<13}{row['test']:<6}{row['none']:>7.3f}{row['weak']:>7.3f}"

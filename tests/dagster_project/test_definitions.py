@@ -1,7 +1,5 @@
 """What a Dagster user finds: assets, groups, jobs, the schedule and the sensor."""
 
-from pathlib import Path
-
 import dagster as dg
 import pytest
 

@@ -1,0 +1,169 @@
+"""Both sub-datasets end to end, small: real portraits, real HTTP, real tests, real training."""
+
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from dagster_project.build import build_resources
+from dagster_project.cli.run import launch
+from dagster_project.graph import stages_of
+from dagster_project.home import Home
+from dagster_project.profiles import sources_of
+from personax_assets.datasets import ATHLEPERSONA, SUB_DATASETS, TRAITS
+from personax_assets.resources import Resources, SourceConfig
+from personax_assets.schemas import latent_names, sub_dataset_tables
+from personax_assets.stage import stale
+
+PEOPLE = {"athlepersona": 150, "celebpersona": 130}
+
+
+def made(home: Home, people: dict[str, int]) -> Resources:
+    home.prepare()
+    wanted = {name: SourceConfig(people=n) for name, n in people.items()}
+    resources = build_resources("demo", home, sources_of(home, wanted))
+    stages = stages_of(resources)
+    todo = stale(stages, resources, {stage.key for stage in stages})
+    if todo:
+        launch(resources, todo)
+    return resources
+
+
+def calls(home: Home) -> int:
+    with sqlite3.connect(home.journal) as journal:
+        n: int = journal.execute("SELECT count(*) FROM calls").fetchone()[0]
+        return n
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Home:
+    return Home(tmp_path_factory.mktemp("pipeline"))
+
+
+@pytest.fixture(scope="module")
+def resources(home: Home) -> Iterator[Resources]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delenv("MLFLOW_TRACKING_URI", raising=False)
+        yield made(home, PEOPLE)
+
+
+def table(resources: Resources, name: str) -> pl.DataFrame:
+    sub, _, short = name.partition(".")
+    return resources.warehouse.read(name, sub_dataset_tables(SUB_DATASETS[sub])[short])
+
+
+def test_every_stage_ended_well(resources: Resources) -> None:
+    endings = {r.asset: (r.status, r.reason) for r in resources.warehouse.stages().values()}
+    assert endings == {stage.key: ("ok", None) for stage in stages_of(resources)}
+
+
+@pytest.mark.parametrize("name", list(PEOPLE))
+def test_every_person_has_everything(resources: Resources, name: str) -> None:
+    n, sub = PEOPLE[name], SUB_DATASETS[name]
+    assert table(resources, f"{name}.bios").height == n
+    assert table(resources, f"{name}.bios")["simulated"].all()
+    crops = table(resources, f"{name}.face_crops")
+    assert crops.height == n * sub.photographs
+    assert crops["simulated"].all()
+    assert (crops["status"] == "ok").mean() > 0.95
+    for rater in ("chatgpt", "gemini", "llama"):
+        texts = table(resources, f"{name}.trait_texts_{rater}")
+        assert texts.height == n
+        assert texts["simulated"].all()
+        assert (texts["status"] == "ok").all()
+    scores = table(resources, f"{name}.trait_scores")
+    assert scores.height == n * len(TRAITS)
+    assert set(scores["score"].drop_nulls()) <= {1, 1.5, 2, 2.5, 3}
+    latents = table(resources, f"{name}.latents")
+    assert latents.height == n
+    assert latents.select(latent_names(sub)).null_count().sum_horizontal().item() < n
+    grid = table(resources, f"{name}.independence_tests")
+    assert set(grid["profile"]) == {"paper", "recommended"}
+    assert set(grid["test"]) == {"kci", "rcit", "hsic", "chi2", "gsq"}
+
+
+def test_no_name_reaches_an_embedding(resources: Resources) -> None:
+    """Names are masked, so no text that is embedded may hold one."""
+    from personax_assets.embeddings import mask_name
+
+    bios = table(resources, "athlepersona.bios").select("person_id", "name")
+    texts = table(resources, "athlepersona.trait_texts_chatgpt").join(bios, on="person_id")
+    for text, name in texts.select("openness_text", "name").iter_rows():
+        assert name.split()[-1].lower() not in mask_name(text, name).lower()
+
+
+def test_the_registry_holds_a_champion_that_answers(resources: Resources) -> None:
+    import pandas as pd
+
+    mlflow = resources.models.tracking().mlflow
+    model = mlflow.pyfunc.load_model("models:/personax-crl-athlepersona@champion")
+    row = {f"text_{rater}": [0.01] * 256 for rater in ("chatgpt", "gemini", "llama")}
+    frame = pd.DataFrame([{**row, "face_1": [0.02] * 256}, {**row, "face_1": None}])
+    answer = model.predict(frame)
+    assert list(answer.columns) == list(latent_names(ATHLEPERSONA))
+    assert answer.loc[0].notna().all()
+    assert answer.loc[1, "face_1"] != answer.loc[1, "face_1"], "no face, no face latent"
+    versions = set(table(resources, "athlepersona.latents")["model_version"])
+    assert len(versions) == 1
+
+
+def test_nothing_is_pickled(resources: Resources, home: Home) -> None:
+    kinds = {path.suffix for path in home.root.rglob("*") if path.is_file()}
+    assert not kinds & {".pkl", ".pickle", ".pt", ".pth", ".joblib"}
+
+
+def test_the_report_says_that_it_is_simulated(resources: Resources, home: Home) -> None:
+    for page in ("index", *PEOPLE):
+        html = (home.report / f"{page}.html").read_text()
+        assert "Simulated" in html[: html.index("</header>")] if "</header>" in html else html
+
+
+def test_a_second_run_has_nothing_to_do(resources: Resources, home: Home) -> None:
+    stages = stages_of(resources)
+    assert stale(stages, resources, {stage.key for stage in stages}) == ()
+
+
+def test_new_people_cost_their_own_calls_only(resources: Resources, home: Home) -> None:
+    before, scores = calls(home), table(resources, "athlepersona.trait_scores")
+    home.manifest.unlink()  # as if the same source had grown
+    grown = made(home, {**PEOPLE, "athlepersona": PEOPLE["athlepersona"] + 4})
+    assert calls(home) - before == 4 * 3
+    after = table(grown, "athlepersona.trait_scores")
+    old = after.join(scores, on=["person_id", "trait"], how="semi")
+    assert old.equals(scores)
+    assert table(grown, "athlepersona.latents").height == PEOPLE["athlepersona"] + 4
+    untouched = [r for r in grown.warehouse.stages().values() if r.asset.startswith("celeb")]
+    first = {r.asset: r.run_id for r in resources.warehouse.stages().values()}
+    assert {r.asset: r.run_id for r in untouched} == {r.asset: first[r.asset] for r in untouched}
+
+
+def test_a_rater_that_always_fails_does_not_stop_the_rest(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    raters = tmp_path / "raters.yaml"
+    raters.write_text(
+        "raters:\n"
+        "  - {name: chatgpt, model: simulated-chatgpt, simulated: true, backoff_s: 0.01}\n"
+        "  - {name: broken, model: none, base_url: 'http://127.0.0.1:9/v1', max_attempts: 1,\n"
+        "     backoff_s: 0.01}\n"
+    )
+    home = Home(tmp_path / "home")
+    home.prepare()
+    wanted = {name: SourceConfig(people=12) for name in PEOPLE}
+    monkeypatch.setenv("PERSONAX_RATERS", str(raters))
+    resources = build_resources("demo", home, sources_of(home, wanted))
+    names = ("raw_bios", "bios", "trait_texts_chatgpt", "trait_texts_broken", "trait_scores")
+    launch(resources, [s for s in stages_of(resources) if s.key in
+                       {f"athlepersona/{name}" for name in names}])  # fmt: skip
+    records = resources.warehouse.stages()
+    broken = records["athlepersona/trait_texts_broken"]
+    assert broken.status == "degraded"
+    assert broken.reason is not None
+    assert "broken has no answer for 12 of 12 people" in broken.reason
+    assert records["athlepersona/trait_scores"].status == "ok"
+    scores = resources.warehouse.query(
+        "SELECT count(score) AS n, max(n_raters) AS r FROM athlepersona.trait_scores"
+    )
+    assert scores.row(0) == (60, 1)
