@@ -143,7 +143,8 @@ class EndpointEncoder:
         """Return the vectors of an answer in the order of the texts."""
         try:
             data: list[dict[str, Any]] = sorted(json.loads(body)["data"], key=lambda d: d["index"])
-            vectors = [np.asarray(item["embedding"], dtype=np.float32) for item in data]
+            with np.errstate(over="ignore"):  # told below
+                vectors = [np.asarray(item["embedding"], dtype=np.float32) for item in data]
             numbers = [item["index"] for item in data]
         except (ValueError, TypeError, KeyError) as error:
             raise self._error(f"answers something else than embeddings ({error!r})"[:200]) from None
