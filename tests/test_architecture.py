@@ -53,7 +53,8 @@ def test_stage_modules_know_dagster_only_through_assets() -> None:
 
 def test_definitions_load_without_heavy_imports() -> None:
     code = (
-        "import sys; from dagster_project.definitions import defs; defs.resolve_job_def('bootstrap')\n"
+        "import sys\nfrom dagster_project.definitions import defs\n"
+        "defs.resolve_job_def('bootstrap')\n"
         f"print([m for m in {HEAVY!r} if m in sys.modules])"
     )
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)

@@ -111,6 +111,9 @@ def _refresh(arguments: argparse.Namespace) -> int:
 
 def _conclude(resources: Resources, subs: Sequence[SubDataset], stages: Sequence[Stage]) -> int:
     """Bring the stages up to date, say how that went, and return the exit status."""
+    from personax_assets.report.collect import collect_all, run_info
+    from personax_assets.report.write import write_report
+
     todo = stale(stages, resources, {stage.key for stage in stages})
     if todo:
         with Board(len(todo)):

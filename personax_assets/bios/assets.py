@@ -56,8 +56,8 @@ def bios_stages(layout: Layout) -> tuple[Stage, ...]:
         writes = [_replace_raw(run, partition, batch) for partition, batch in batches.items()]
         counts = {str(name or "all"): dict(batch.counts) for name, batch in batches.items()}
         problem = "; ".join(dict.fromkeys(failures)) or None
-        return StageResult(writes, {"rows": counts, "source": str(run.resources.sources.config(sub))},
-                           problem)  # fmt: skip
+        described = str(run.resources.sources.config(sub))
+        return StageResult(writes, {"rows": counts, "source": described}, problem)
 
     @stage(layout, "bios", group="sources", deps=("raw_bios",))
     def bios(run: StageRun) -> StageResult:

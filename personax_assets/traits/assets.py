@@ -165,8 +165,8 @@ def _unanswered(rater: str, answers: pl.DataFrame) -> str | None:
     detail = failed["detail"].drop_nulls()
     example = f"; for example: {detail[0]}" if len(detail) else ""
     return (
-        f"{rater} has no answer for {failed.height} of {answers.height} people ({listed}{example}); "
-        "the others are kept, the same command asks again for these only"
+        f"{rater} has no answer for {failed.height} of {answers.height} people "
+        f"({listed}{example}); the others are kept, the same command asks again for these only"
     )
 
 
