@@ -32,14 +32,10 @@ from personax_assets.report.words import (
     clean,
     count,
     duration,
+    listed,
     number,
     percent,
     quantity,
-)
-
-SIMULATED = (
-    "The people in this report are invented, their portraits are drawn and their raters are "
-    "simulated. Nothing here says anything about a real person."
 )
 
 _STATUS: dict[str, Status] = {
@@ -51,6 +47,19 @@ _STATUS: dict[str, Status] = {
 
 _BRIEF = 3
 """Dependencies named in the summary."""
+
+
+def banner(run: RunInfo, reports: Sequence[SubDatasetReport]) -> str | None:
+    """Say what is simulated; None where nothing is."""
+    invented = [report.sub.title for report in reports if report.simulated]
+    if not invented:
+        return None
+    where = "this report" if len(invented) == len(reports) else listed(invented)
+    facts = [f"the people in {where} are invented", "their portraits are drawn"]
+    if any("simulated" in about for about in run.raters.values()):
+        facts.append("their raters are simulated")
+    sentence = listed(facts)
+    return f"{sentence[:1].upper()}{sentence[1:]}. Nothing said of them is about a real person."
 
 
 def problems(report: SubDatasetReport) -> Iterator[Callout]:

@@ -127,9 +127,9 @@ def paper_section(report: SubDatasetReport) -> Section | None:
                 "Not a replication",
                 [
                     "The paper’s findings are about real people and real language models; the "
-                    "column beside them comes from invented people and simulated raters, whose "
-                    "world was shaped after some of these findings. Agreement shows that the "
-                    "method finds what is there, nothing about people."
+                    "column beside them is about an invented cohort, whose world was shaped after "
+                    "some of these findings. Agreement shows that the method finds what is there, "
+                    "nothing about people."
                 ],
             )
         )

@@ -30,6 +30,7 @@ from personax_assets.report.words import (
     TEST_NAMES,
     listed,
     number,
+    quantity,
     short,
     trait_header,
     variable_label,
@@ -160,7 +161,8 @@ def _picture(
     weak = found.frame.filter((pl.col("effect") == "weak") & ~pl.col("found")).height
     caption = (
         f"Colour and number: planted effect. ✓: called dependent by {TEST_NAMES[test]}. Orange "
-        f"frame: a mistake ({len(misses)} missed, {weak} of them weak; {len(alarms)} false alarms)."
+        f"frame: a mistake ({len(misses)} missed, {weak} of them weak; "
+        f"{quantity(len(alarms), 'false alarm', 'false alarms')})."
     )
     name = f"{report.sub.name}-truth-{test}"
     return Picture(

@@ -21,7 +21,7 @@ from personax_assets.report.level1 import LEVEL_1, level1_section
 from personax_assets.report.level2 import level2_section
 from personax_assets.report.model import RunInfo, SubDatasetReport
 from personax_assets.report.overview import (
-    SIMULATED,
+    banner,
     brief,
     overview_section,
     problems,
@@ -97,7 +97,7 @@ def sub_page(run: RunInfo, report: SubDatasetReport, links: Sequence[tuple[str, 
     return Page(
         report.sub.title,
         f"Traits, faces and bios of {report.sub.people}",
-        SIMULATED if report.simulated else None,
+        banner(run, [report]),
         [section for section in sections if section is not None],
         links,
     )
@@ -105,10 +105,6 @@ def sub_page(run: RunInfo, report: SubDatasetReport, links: Sequence[tuple[str, 
 
 def index_page(run: RunInfo, reports: Sequence[SubDatasetReport]) -> Page:
     """Return the page that sets the sub-datasets side by side."""
-    simulated = [report.sub.title for report in reports if report.simulated]
-    banner = SIMULATED if simulated else None
-    if simulated and len(simulated) < len(reports):
-        banner = f"{listed(simulated)}: {SIMULATED}"
     sections: list[Section | None] = [
         *(_summary(report) for report in reports),
         side_by_side_section(reports),
@@ -120,7 +116,7 @@ def index_page(run: RunInfo, reports: Sequence[SubDatasetReport]) -> Page:
     return Page(
         "PersonaX",
         f"Multimodal data on behaviour traits as language models infer them: {titles}",
-        banner,
+        banner(run, reports),
         [section for section in sections if section is not None],
         _links(reports),
     )
