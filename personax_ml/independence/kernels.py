@@ -14,7 +14,9 @@ from functools import cached_property
 
 import numpy as np
 
-from personax_ml.independence.columns import FloatArray
+from personax_ml.independence.columns import ColumnError, FloatArray
+
+_MAX_INDICATORS = 4096
 
 RELATIVE_RANK = 1e-13
 
@@ -194,6 +196,11 @@ class DeltaKernel(Kernel):
 
     def features(self) -> FloatArray:
         """Return F with F F' = Kc."""
+        if len(self.counts) > _MAX_INDICATORS:
+            raise ColumnError(
+                "too_many_values",
+                f"{len(self.counts)} categories, more than {_MAX_INDICATORS}; merge rare ones",
+            )
         return np.eye(len(self.counts)) - self.counts / self.n
 
     @cached_property

@@ -15,6 +15,8 @@ from personax_ml.independence.columns import FloatArray
 
 _UNDERFLOW = 1e-280
 _TERMS = 60
+_SMALL = 0.05
+_SERIES_TERMS = 14
 
 
 def gamma_log_sf(statistic: ArrayLike, shape: ArrayLike, scale: ArrayLike) -> FloatArray:
@@ -26,7 +28,7 @@ def gamma_log_sf(statistic: ArrayLike, shape: ArrayLike, scale: ArrayLike) -> Fl
     x = np.maximum(np.asarray(statistic, dtype=float) / scale, 0.0)
     a = np.asarray(shape, dtype=float)
     tail = np.asarray(gammaincc(a, x))
-    log_tail: FloatArray = np.log(np.maximum(tail, _UNDERFLOW))
+    log_tail: FloatArray = np.array(np.log(np.maximum(tail, _UNDERFLOW)))
     far = tail < _UNDERFLOW
     if far.any():
         x_far, a_far = np.broadcast_to(x, tail.shape)[far], np.broadcast_to(a, tail.shape)[far]
@@ -86,18 +88,29 @@ def saddlepoint_log_sf(statistic: ArrayLike, weights: FloatArray) -> FloatArray:
         return chi2_log_sf(q / largest, len(scaled))
     flat = np.maximum(q.reshape(-1) / largest, 1e-300)
     t = _saddlepoints(flat, scaled)
-    u = 1.0 - 2.0 * t[:, None] * scaled
-    cumulant = -0.5 * np.log(u).sum(axis=1)
-    curvature = 2.0 * (scaled**2 / u**2).sum(axis=1)
-    w = np.sign(t) * np.sqrt(np.maximum(2.0 * (t * flat - cumulant), 0.0))
-    v = t * np.sqrt(curvature)
-    k2, k3 = 2.0 * (scaled**2).sum(), 8.0 * (scaled**3).sum()
-    near = np.abs(w) < 1e-4
-    safe_w, safe_v = np.where(near, 1.0, w), np.where(near, 1.0, v)
-    # at the mean, log(v / w) / w tends to K''' / (6 K''^(3/2))
-    r = w + np.where(near, k3 / (6 * k2**1.5), np.log(safe_v / safe_w) / safe_w)
-    log_tail: FloatArray = log_ndtr(-r)
+    # with z_i = 2 t w_i / (1 - 2 t w_i): v^2 = sum z^2 / 2 and w^2 = sum (z - log(1 + z)), whose
+    # difference is summed as such, so that nothing cancels near the mean, where both vanish
+    s = 2.0 * t[:, None] * scaled
+    z = s / (1.0 - s)
+    v2 = 0.5 * np.einsum("ij,ij->i", z, z)
+    excess = _log1p_remainder(z, -np.log1p(-s)).sum(axis=1)
+    w = np.sign(t) * np.sqrt(v2 - excess)
+    at_mean = w == 0.0
+    safe_w, safe_v2 = np.where(at_mean, 1.0, w), np.where(at_mean, 1.0, v2)
+    skewness = 8.0 * (scaled**3).sum() / (2.0 * (scaled**2).sum()) ** 1.5
+    correction = np.where(at_mean, skewness / 6, -0.5 * np.log1p(-excess / safe_v2) / safe_w)
+    log_tail: FloatArray = log_ndtr(-(w + correction))
     return log_tail.reshape(q.shape)
+
+
+def _log1p_remainder(z: FloatArray, log1p: FloatArray) -> FloatArray:
+    """Return log(1 + z) - z + z^2 / 2 without cancellation, given z and log(1 + z)."""
+    small = np.abs(z) < _SMALL
+    safe = np.where(small, z, 0.0)
+    series = np.zeros_like(z)
+    for power in range(_SERIES_TERMS, 2, -1):
+        series = safe * (series + (1 if power % 2 else -1) / power)
+    return np.where(small, series * safe * safe, log1p - z + z * z / 2)
 
 
 def _saddlepoints(q: FloatArray, weights: FloatArray) -> FloatArray:

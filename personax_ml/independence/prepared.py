@@ -119,7 +119,7 @@ def draw_statistics(
 
 def permutation_p_values(
     tables: Sequence[Table],
-    prepared: Sequence[Prepared],
+    tests: Sequence[tuple[Prepared, Resampling]],
     rng: np.random.Generator,
     draws: int = DRAWS,
 ) -> dict[str, float]:
@@ -129,16 +129,16 @@ def permutation_p_values(
     ----------
     tables : sequence of Table
         The observed tables, one per stratum.
-    prepared : sequence of Prepared
-        The tests.
+    tests : sequence of (Prepared, Resampling)
+        The tests and their statistics as functions of tables.
     rng : numpy Generator
         Source of randomness.
     draws : int
         Number of draws, shared by all tests.
     """
-    drawn = draw_statistics(tables, {p.name: p.resampling() for p in prepared}, draws, rng)
+    drawn = draw_statistics(tables, {test.name: how for test, how in tests}, draws, rng)
     p_values = {}
-    for test in prepared:
+    for test, _ in tests:
         # equal tables must count as equal whatever the order in which their terms were added
         extreme = drawn[test.name] >= test.raw - 1e-9 * max(abs(test.raw), 1.0)
         p_values[test.name] = (1 + int(extreme.sum())) / (1 + draws)

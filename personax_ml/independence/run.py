@@ -10,7 +10,7 @@ from typing import Literal
 import numpy as np
 
 from personax_ml.independence.columns import ColumnError
-from personax_ml.independence.prepared import Prepared, permutation_p_values
+from personax_ml.independence.prepared import Prepared, Resampling, permutation_p_values
 from personax_ml.independence.profiles import Kernels, Profile
 from personax_ml.independence.results import TestResult, failure
 from personax_ml.independence.statistics.dcor import prepare_dcor
@@ -74,16 +74,15 @@ def run_tests(
         return [failure(test, *problem, n=strata.pooled.n) for test in tests]
     kernels = kernels or Kernels()
     prepared: dict[str, Prepared | TestResult] = {}
+    drawn: list[tuple[Prepared, Resampling]] = []
     for test in tests:
         try:
-            prepared[test] = prepare(test, strata, profile, seed, kernels)
+            ready = prepare(test, strata, profile, seed, kernels)
+            if uses_permutation(ready, strata, profile, null):
+                drawn.append((ready, ready.resampling()))
+            prepared[test] = ready
         except ColumnError as error:
             prepared[test] = failure(test, error.status, str(error), strata.pooled.n)
-    drawn = [
-        ready
-        for ready in prepared.values()
-        if isinstance(ready, Prepared) and uses_permutation(ready, strata, profile, null)
-    ]
     permuted: dict[str, float] = {}
     if drawn:
         names = f"{strata.pooled.x.name}|{strata.pooled.y.name}"

@@ -6,7 +6,7 @@ choice of kernels (`profiles`), or the paper's form of conditioning (`regression
 
 import numpy as np
 
-from personax_ml.independence.columns import FloatArray
+from personax_ml.independence.columns import ColumnError, FloatArray
 from personax_ml.independence.effects import alignment
 from personax_ml.independence.kernels import Kernel
 from personax_ml.independence.nulls import moment_matched_gamma_log_sf, saddlepoint_log_sf
@@ -16,6 +16,9 @@ from personax_ml.independence.statistics.kernel_pair import cross_statistic
 from personax_ml.independence.tables import Strata
 
 KernelPair = tuple[Kernel, Kernel]
+
+_DEGENERATE = 1e-9
+"""Mean of the centred kernel's diagonal below which rounding errors would decide."""
 
 
 def prepare_kci(strata: Strata, profile: Profile, kernels: Kernels) -> Prepared:
@@ -66,14 +69,28 @@ def prepare_kci(strata: Strata, profile: Profile, kernels: Kernels) -> Prepared:
 
 
 def kernel_pairs(strata: Strata, choice: KernelChoice, kernels: Kernels) -> list[KernelPair]:
-    """Return the kernels of x and y in each stratum, their widths being those of all rows."""
+    """Return the kernels of x and y in each stratum, their widths being those of all rows.
+
+    Raises
+    ------
+    ColumnError
+        If a kernel cannot tell the values of its column apart, as happens in raw units.
+    """
     pooled = strata.pooled
     shape_x = kernels.shape(choice, pooled.x, pooled.x_counts)
     shape_y = kernels.shape(choice, pooled.y, pooled.y_counts)
-    return [
+    pairs = [
         (kernels.on(shape_x, t.x, t.x_counts), kernels.on(shape_y, t.y, t.y_counts))
         for t in strata.informative
     ]
+    for axis, side in zip((pooled.x, pooled.y), zip(*pairs, strict=True), strict=True):
+        if sum(kernel.trace for kernel in side) < _DEGENERATE * pooled.n:
+            raise ColumnError(
+                "degenerate_kernel",
+                f"{axis.name}: its values are too close for the kernel's width; use other units "
+                "or the recommended profile",
+            )
+    return pairs
 
 
 def gamma_null(pairs: list[KernelPair]) -> TableFunction:
@@ -93,11 +110,11 @@ def spectral_null(pairs: list[KernelPair]) -> TableFunction:
         [np.outer(x.spectrum, y.spectrum).ravel() / (x.n - 1) for x, y in pairs]
     )
     mean, variance = float(weights.sum()), 2 * float((weights**2).sum())
-    scale = np.sqrt(variance / sum(_permutation_variance(x, y) for x, y in pairs))
+    scale = np.sqrt(variance / sum(permutation_variance(x, y) for x, y in pairs))
     return lambda raw: saddlepoint_log_sf(mean + (raw - mean) * scale, weights)
 
 
-def _permutation_variance(kernel_x: Kernel, kernel_y: Kernel) -> float:
+def permutation_variance(kernel_x: Kernel, kernel_y: Kernel) -> float:
     """Return the variance of T over all permutations of y (Kazi-Aoual et al. 1995).
 
     Below four rows, where the formula does not exist, that of the weighted sum of chi-squares.

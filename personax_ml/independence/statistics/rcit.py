@@ -18,6 +18,8 @@ from personax_ml.independence.tables import Strata, Table
 
 _FEATURES: dict[Profile, int] = {"paper": 5, "recommended": 10}
 
+_MAX_INDICATORS = 64
+
 
 def normalised(raw: FloatArray, counts: FloatArray) -> FloatArray:
     """Return features with mean 0 and variance 1 over rows; constant ones are dropped."""
@@ -33,12 +35,15 @@ def draw_features(axis: Axis, counts: FloatArray, profile: Profile, seed: int) -
     """Draw the random features of a column, shape (k, r).
 
     sqrt 2 cos(w x + b) with w normal over the median distance and b uniform. The recommended
-    profile gives a nominal variable its indicators and a circular one its place on the circle.
+    profile gives a nominal variable its indicators (above 64 values as many random projections of
+    them) and a circular one its place on the circle.
     The draw depends on the seed and the column's name alone, never on other columns.
     """
     rng = np.random.default_rng([seed, zlib.crc32(axis.name.encode())])
     if profile == "recommended" and axis.spec.kind in ("nominal", "binary"):
-        return normalised(np.eye(len(axis)), counts)
+        if len(axis) <= _MAX_INDICATORS:
+            return normalised(np.eye(len(axis)), counts)
+        return normalised(rng.normal(size=(len(axis), _MAX_INDICATORS)), counts)
     period = axis.spec.period if profile == "recommended" else None
     if period is not None:
         angle = 2 * np.pi * axis.positions / period

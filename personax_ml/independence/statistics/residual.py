@@ -10,10 +10,13 @@ from functools import cached_property
 
 import numpy as np
 
-from personax_ml.independence.columns import FloatArray
+from personax_ml.independence.columns import ColumnError, FloatArray
 from personax_ml.independence.nulls import saddlepoint_log_sf
 from personax_ml.independence.prepared import Resampling, linear_contribution, positions_in
 from personax_ml.independence.tables import Strata
+
+_MAX_PRODUCTS = 2048
+"""Size of the largest covariance of which eigenvalues are computed."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -90,7 +93,20 @@ class ResidualFeatures:
 
 
 def residual_features(strata: Strata, x: FloatArray, y: FloatArray) -> ResidualFeatures:
-    """Return the features of all distinct values, split by stratum and centred there."""
+    """Return the features of all distinct values, split by stratum and centred there.
+
+    Raises
+    ------
+    ColumnError
+        If there are too many features for the null given a condition.
+    """
+    size = x.shape[1] * y.shape[1]
+    if strata.given is not None and size > _MAX_PRODUCTS:
+        raise ColumnError(
+            "too_many_values",
+            f"{strata.pooled.x.name} and {strata.pooled.y.name}: {size} products of features given "
+            f"{strata.given.name}, more than {_MAX_PRODUCTS}; merge rare values",
+        )
     sides_x, sides_y = [], []
     for table in strata.informative:
         at_x, at_y = positions_in(strata, table)
