@@ -4,6 +4,7 @@ Belongs here: turning a stage into an asset with description, schema, lineage, c
 Does not belong here: what happens when it runs (`execution`).
 """
 
+import inspect
 import warnings
 from typing import Any
 
@@ -94,7 +95,7 @@ def _partitions(context: dg.AssetExecutionContext, stage: Stage) -> tuple[str, .
 
 
 def _description(stage: Stage) -> str:
-    doc = (stage.body.__doc__ or "").strip()
+    doc = inspect.cleandoc(stage.body.__doc__ or "")
     return f"{stage.schema.row}\n\n{doc}" if stage.schema else doc
 
 

@@ -100,7 +100,11 @@ class Sources(dg.ConfigurableResource[Any]):
         config = self.config(sub)
         if config.kind == "synthetic":
             return SyntheticPortraits(sub.name, config.people, config.seed)
-        return PhotographFolder(Path(config.photographs)) if config.photographs else None
+        return (
+            PhotographFolder(Path(config.photographs), sub.photographs)
+            if config.photographs
+            else None
+        )
 
     def claim(self, sub: SubDataset) -> None:
         """Bind the home to this source, for good.

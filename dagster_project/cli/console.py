@@ -95,8 +95,8 @@ class Board:
 def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     """Print a table on standard output."""
     table = Table(title=title, title_justify="left", title_style="bold")
-    for i, column in enumerate(columns):
-        table.add_column(column, justify="left" if i == 0 else "right", overflow="fold")
+    for column in columns:
+        table.add_column(column, justify="left", overflow="fold")
     for row in rows:
         table.add_row(*row)
     Console().print(table)

@@ -1,8 +1,10 @@
 """The analysis stages: Level I tests, the Level II model, its latents and their graph."""
 
-from collections.abc import Sequence
+import math
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
+import dagster as dg
 import polars as pl
 
 from personax_assets.checks import Check, Verdict
@@ -57,7 +59,7 @@ def analysis_stages(layout: Layout) -> tuple[Stage, ...]:
     @stage(
         layout, "crl_model", group="analysis",
         deps=("face_embeddings", "text_embeddings", "trait_scores"),
-        kinds=("pytorch", "mlflow"), settings=seed,
+        kinds=("pytorch", "mlflow"), settings=seed, checks=(LOSS_FINITE,),
     )  # fmt: skip
     def crl_model(run: StageRun) -> StageResult:
         """A causal representation model of faces and texts, tracked and registered in MLflow.
@@ -84,8 +86,8 @@ def analysis_stages(layout: Layout) -> tuple[Stage, ...]:
                 "decision": published.version.reason,
                 "mlflow_run_id": published.version.run_id,
                 "simulated": planted is not None,
-                **{f"metric/{k}": round(v, 4) for k, v in published.version.metrics.items()},
                 "training": figure_metadata(published.curves, "Training and held-out loss"),
+                "metrics": _metrics_table(published.version.metrics),
             },
             data_version=f"{published.version.name}/{published.champion}",
         )
@@ -165,6 +167,27 @@ def _dependent(grid: pl.DataFrame) -> dict[str, str]:
         f"{profile} {test}": f"{dependent} of {n}"
         for profile, test, dependent, n in counts.sort("profile", "test").iter_rows()
     }
+
+
+def _metrics_table(metrics: Mapping[str, float]) -> dg.MarkdownMetadataValue:
+    rows = "\n".join(f"| {name} | {value:.4g} |" for name, value in sorted(metrics.items()))
+    return dg.MetadataValue.md(f"| held-out metric | value |\n|---|---|\n{rows}")
+
+
+def _loss_finite(run: StageRun) -> Verdict:
+    from personax_assets.analysis.registry import model_name, versions_of
+
+    newest = versions_of(run.resources.models.tracking(), model_name(run.sub.name))[0]
+    bad = [name for name, value in newest.metrics.items() if not math.isfinite(value)]
+    return Verdict(not bad, f"not finite: {', '.join(bad)}" if bad else "all metrics are finite")
+
+
+LOSS_FINITE = Check(
+    "loss_is_finite",
+    "Loss and held-out metrics of the newest model version are finite numbers.",
+    _loss_finite,
+    blocking=True,
+)
 
 
 def _ran(run: StageRun) -> Verdict:

@@ -3,6 +3,7 @@
 Belongs here: reading. Does not belong here: drawing or writing pages.
 """
 
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from importlib.metadata import version
 
@@ -62,12 +63,19 @@ def collect(resources: Resources, sub: SubDataset) -> SubDatasetReport:
     return SubDatasetReport(
         sub=sub,
         frames=frames,
-        stages=_stages(resources, sub),
+        stages=_stages(resources, sub, _order(tables)),
         simulated=simulated,
         source=str(source),
         training=_training(resources, sub),
         planted=planted,
     )
+
+
+def _order(tables: Iterable[str]) -> list[str]:
+    """Return the stages of a sub-dataset: its tables, the model before its latents, the report."""
+    names = list(tables)
+    names.insert(names.index("latents"), "crl_model")
+    return [*names, "report"]
 
 
 def _columns(schema: TableSchema) -> list[str]:
@@ -86,11 +94,13 @@ def _crop_sample(resources: Resources, sub: SubDataset, schema: TableSchema) -> 
     return resources.warehouse.read(table, schema, columns, where)
 
 
-def _stages(resources: Resources, sub: SubDataset) -> pl.DataFrame:
+def _stages(resources: Resources, sub: SubDataset, order: Sequence[str]) -> pl.DataFrame:
+    """Return how each stage ended, in the order of the data flow."""
+    records = resources.warehouse.stages()
     rows = [
         (record.asset, record.status, record.reason, record.rows, record.seconds)
-        for record in resources.warehouse.stages().values()
-        if record.asset.split("/")[0] == sub.name
+        for name in order
+        if (record := records.get(f"{sub.name}/{name}")) is not None
     ]
     schema = {
         "asset": pl.String,
