@@ -1,20 +1,19 @@
 """Executing a stage and writing down how it ended.
 
-Belongs here: the lock that keeps two runs from doing the same work, the final transaction with the
+Belongs here: that only one run at a time does it, the final transaction with the
 stage's record, and its checks. Does not belong here: Dagster's view of it (`dagster_assets`).
 """
 
-import fcntl
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 import dagster as dg
 import polars as pl
 
 from personax_assets.errors import PersonaXError, SkipStageError
+from personax_assets.locking import exclusive
 from personax_assets.progress import observer
 from personax_assets.stage import StageResult, StageRun, Write, checks_of
 from personax_assets.warehouse import StageRecord
@@ -45,7 +44,7 @@ def execute(run: StageRun, only_stale: bool) -> Outcome:
         If the stage cannot do its work; the record says so too.
     """
     started = time.monotonic()
-    with _exclusive(run):
+    with _lock(run):
         records = run.warehouse.stages()
         run = replace(run, previous=records.get(run.stage.key))
         if only_stale and run.previous is not None and run.is_current(records):
@@ -107,19 +106,12 @@ def _commit(run: StageRun, record: StageRecord, writes: Sequence[Write] = ()) ->
     return record
 
 
-@contextmanager
-def _exclusive(run: StageRun) -> Iterator[None]:
-    """Let one process at a time work on a stage; the lock dies with its holder."""
-    folder = Path(run.warehouse.database).parent / "locks"
-    folder.mkdir(parents=True, exist_ok=True)
-    path = folder / (run.stage.key.replace("/", ".") + ".lock")
-    with path.open("a") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            run.log(f"{run.stage.key}: another run is at it; waiting for it to end")
-            fcntl.flock(file, fcntl.LOCK_EX)
-        yield
+def _lock(run: StageRun) -> AbstractContextManager[None]:
+    """Let one process at a time work on a stage."""
+    path = run.resources.home / "locks" / (run.stage.key.replace("/", ".") + ".lock")
+    return exclusive(
+        path, lambda: run.log(f"{run.stage.key}: another run is at it; waiting for it to end")
+    )
 
 
 def one_line(error: BaseException) -> str:

@@ -19,6 +19,7 @@ from dagster_project.profiles import DEFAULT_SEED, sources_of, synthetic_source
 from personax_assets.dagster_assets import ONLY_STALE_TAG
 from personax_assets.datasets import ATHLEPERSONA, SUB_DATASETS, SubDataset
 from personax_assets.errors import PersonaXError
+from personax_assets.locking import exclusive
 from personax_assets.resources import Resources, SourceConfig, check_claim, read_manifest
 from personax_assets.stage import Stage, stale
 from personax_assets.warehouse import StageRecord
@@ -138,7 +139,12 @@ def launch(resources: Resources, todo: Sequence[Stage]) -> None:
     if any(stage.partitions for stage in todo):
         tags |= ALL_LEAGUES
     logging.getLogger("dagster").setLevel(logging.CRITICAL)
-    with dg.DagsterInstance.get() as instance:
+    # Two first runs at once would both try to create the instance's tables.
+    with exclusive(resources.home / "locks" / "instance.lock"):
+        instance = dg.DagsterInstance.get()
+        instance.get_runs_count()
+        instance.get_latest_materialization_event(dg.AssetKey("none"))
+    with instance:
         definitions_of(resources).resolve_job_def("bootstrap").execute_in_process(
             instance=instance,
             asset_selection=[dg.AssetKey(stage.key.split("/")) for stage in todo],

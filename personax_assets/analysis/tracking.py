@@ -13,6 +13,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from personax_assets.locking import exclusive
+
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from mlflow import ActiveRun, MlflowClient
@@ -55,6 +57,9 @@ class Tracking:
     def client(self) -> "MlflowClient":
         """A client of this store."""
         client: MlflowClient = self.mlflow.MlflowClient(self.uri, self.uri)
+        # Two first users at once would both try to create the store's tables.
+        with exclusive(self.artifacts.parent / "locks" / "mlflow.lock"):
+            client.search_experiments(max_results=1)
         return client
 
     @contextmanager

@@ -1,6 +1,10 @@
 """Both sub-datasets end to end, small: real portraits, real HTTP, real tests, real training."""
 
+import json
+import os
 import sqlite3
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -167,3 +171,22 @@ def test_a_rater_that_always_fails_does_not_stop_the_rest(
         "SELECT count(score) AS n, max(n_raters) AS r FROM athlepersona.trait_scores"
     )
     assert scores.row(0) == (60, 1)
+
+
+@pytest.mark.slow
+def test_two_runs_at_once_both_end_well(tmp_path: Path) -> None:
+    source = {"kind": "synthetic", "people": 120, "seed": 3}
+    (tmp_path / "sources.json").write_text(json.dumps({"athlepersona": source}))
+    command = [sys.executable, "-m", "dagster_project.cli", "run", "--dataset", "athlepersona"]
+    environment = os.environ | {"PERSONAX_HOME": str(tmp_path)}
+    both = [subprocess.Popen(command, env=environment) for _ in range(2)]
+    assert [process.wait(600) for process in both] == [0, 0]
+    home = Home(tmp_path)
+    assert calls(home) == 3 * 120
+    resources = build_resources("demo", home)
+    for name in ("bios", "trait_scores", "latents"):
+        found = table(resources, f"athlepersona.{name}")
+        key = sub_dataset_tables(ATHLEPERSONA)[name].key
+        assert found.select(key).is_duplicated().sum() == 0
+    versions = resources.models.tracking().client.search_model_versions("")
+    assert len(versions) == 1, "only one of them had a model to train"
