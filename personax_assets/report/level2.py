@@ -103,18 +103,16 @@ def _model(report: SubDatasetReport, training: Training) -> Iterator[Block]:
     yield Facts(facts)
     metrics = headline_metrics(training)
     if metrics:
-        rows = [[label, number(value, 3)] for label, value in metrics]
+        rows = [[label, value] for label, value in metrics]
         yield Table("Held-out metrics", ("Metric", "Value"), rows)
-        yield Prose(meanings(training), style="note")
+        explained = meanings(training)
+        if explained:
+            yield Prose(explained, style="note")
     identified = training.get("identified", {})
     if identified:
-        rows = [[clean(latent), clean(claim, 200)] for latent, claim in identified.items()]
-        yield Table(
-            "What may be claimed of each latent",
-            ("Latent", "Claim and evidence"),
-            rows,
-            stacked=True,
-        )
+        claims = [_claim(latent, claim) for latent, claim in identified.items()]
+        caption = "What may be claimed of each latent"
+        yield Table(caption, ("Latent", "Claim", "Evidence"), claims, stacked=True)
     panels = _panels(training.get("curves", {}))
     if panels:
         alt = "Training curves per epoch: " + listed(list(panels))
@@ -132,6 +130,13 @@ def _model(report: SubDatasetReport, training: Training) -> Iterator[Block]:
         yield Fold("Settings of the model", [Table("Settings", ("Setting", "Value"), rows)])
 
 
+def _claim(latent: str, claim: str) -> list[Cell]:
+    """Return the row of a latent: its name, the claim, and the evidence after the colon."""
+    verdict, _, evidence = clean(claim, 200).partition(": ")
+    status = Status("good" if verdict == "identified" else "quiet", verdict)
+    return [clean(latent), status, evidence]
+
+
 def _panels(
     curves: Mapping[str, Sequence[tuple[int, float]]],
 ) -> dict[str, dict[str, tuple[list[int], list[float]]]]:
@@ -141,11 +146,11 @@ def _panels(
         finite = [(epoch, value) for epoch, value in points if math.isfinite(value)]
         if not finite:
             continue
-        part = "held out" if name.startswith(_HELD_OUT) else "training"
+        part = "validation" if name.startswith(_HELD_OUT) else "training"
         quantity_name = metric_label(name.removeprefix(_HELD_OUT).removeprefix("train_"))
         epochs, values = zip(*finite, strict=True)
         panels.setdefault(quantity_name, {})[part] = (list(epochs), list(values))
-    return panels
+    return {name: dict(sorted(parts.items())) for name, parts in panels.items()}
 
 
 def _associations(report: SubDatasetReport, latents: pl.DataFrame) -> Iterator[Block]:

@@ -1,51 +1,104 @@
-"""The names of a model's metrics, in words.
+"""The metrics of a model, in words.
 
-Belongs here: which metrics are told first and how they are called. Does not belong here: computing
-them.
+Belongs here: which metrics are told, in which order, beside which level of chance. Does not belong
+here: computing them.
 """
 
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 from personax_assets.report.model import Training
-from personax_assets.report.words import clean, variable_label
+from personax_assets.report.words import clean, count, number, variable_label
 
 _PER_FACTOR = "planted_r2_held_out_"
+_COUNTS = ("latents_identified", "links_significant")
+_UNTOLD = ("training_seconds",)
 
-_NAMES = (
-    (r"planted_mcc_held_out", "Planted factors: MCC"),
-    (r"planted_mcc_of_chance", "Planted factors: MCC of chance"),
-    (r"planted_r2_held_out", "Planted factors: mean R²"),
-    (r"link_correlation_held_out", "Link between modalities: correlation"),
-    (r"link_p_value", "Link between modalities: p-value"),
-    (r"reconstruction_r2_held_out_(.+)", "Reconstruction R²: {}"),
+
+@dataclass(frozen=True)
+class _Line:
+    """A metric: the pattern of its key, its name, and what is told in brackets (word, key)."""
+
+    pattern: str
+    name: str
+    beside: tuple[tuple[str, str], ...] = ()
+
+
+_LINES = (
+    _Line(
+        "planted_mcc_held_out",
+        "Planted factors: MCC",
+        (("chance", "planted_mcc_chance"), ("one latent for all", "planted_mcc_one_code")),
+    ),
+    _Line(
+        "planted_r2_held_out",
+        "Planted factors: mean R²",
+        (("chance", "planted_r2_chance"),),
+    ),
+    _Line("trait_association_held_out", "Trait scores: |ρ| of best latent"),
+    _Line("latents_identified", "Latents identified"),
+    _Line("links_significant", "Links between modalities"),
+    _Line(r"link_correlation_held_out_(\d+)", "Link {}: correlation", (("p", "link_p_value_{}"),)),
+    _Line("reconstruction_r2_held_out_(.+)", "Reconstruction R²: {}"),
+    _Line("held_out_score", "Score that chooses models"),
 )
 
 _MEANINGS = {
     "planted_mcc_held_out": (
-        "MCC is the mean absolute rank correlation of planted factors with the latents matched to "
-        "them on training people."
+        "MCC: mean absolute rank correlation of the planted factors with the latents matched to "
+        "them on training people; chance is that of permuted people."
     ),
-    "planted_mcc_of_chance": "Its level of chance is that of permuted people.",
     "planted_r2_held_out": (
-        "R² is the share of a planted factor’s variance that a nonlinear regression on all "
-        "latents explains."
+        "R² of a planted factor: share of its variance that a nonlinear regression on all latents "
+        "explains."
     ),
-    "link_correlation_held_out": (
-        "The link is the largest canonical correlation between the modalities’ latents."
+    "links_significant": (
+        "Links: canonical correlations between the modalities’ latents that permutation does not "
+        "explain."
+    ),
+    "reconstruction_r2_held_out_text": (
+        "Reconstruction R²: share of the embeddings’ variance that the decoders give back."
     ),
 }
 
 
-def headline_metrics(training: Training | None) -> list[tuple[str, float]]:
-    """Return the metrics of a model, named, those of single factors left out."""
+def headline_metrics(training: Training | None) -> list[tuple[str, str]]:
+    """Return the metrics of a model as name and value, those of single factors left out."""
     metrics = (training or {}).get("metrics", {})
-    named = [(*_named(key), value) for key, value in metrics.items()]
-    return [
-        (label, value)
-        for _, label, value in sorted(named, key=lambda metric: metric[:2])
-        if not label.startswith(_PER_FACTOR)
+    told = {
+        *_UNTOLD,
+        *(key for key in metrics if key.startswith(_PER_FACTOR)),
+        *(key for line in _LINES for key in _beside(line, metrics)),
+    }
+    rows = []
+    for line in _LINES:
+        for key in sorted(metrics):
+            match = re.fullmatch(line.pattern, key)
+            if match and key not in told:
+                told.add(key)
+                rows.append((line.name.format(*map(variable_label, match.groups())),
+                             _value(line, key, match.groups(), metrics)))  # fmt: skip
+    rest = [key for key in sorted(metrics) if key not in told]
+    return rows + [(metric_label(key), number(metrics[key], 3)) for key in rest]
+
+
+def _beside(line: _Line, metrics: Mapping[str, float]) -> list[str]:
+    """Return the keys that are told beside a metric that is there."""
+    matches = [match for key in metrics if (match := re.fullmatch(line.pattern, key))]
+    return [key.format(*match.groups()) for match in matches for _, key in line.beside]
+
+
+def _value(
+    line: _Line, key: str, groups: tuple[str | None, ...], metrics: Mapping[str, float]
+) -> str:
+    value = count(metrics[key]) if key in _COUNTS else number(metrics[key], 3)
+    beside = [
+        f"{word} {number(metrics[name.format(*groups)], 3)}"
+        for word, name in line.beside
+        if name.format(*groups) in metrics
     ]
+    return f"{value} ({', '.join(beside)})" if beside else value
 
 
 def factor_r2(training: Training | None) -> Mapping[str, float]:
@@ -65,19 +118,8 @@ def meanings(training: Training) -> str:
 
 
 def metric_label(name: str) -> str:
-    """Return the name of a metric, or of a training curve, as words."""
-    return _named(name)[1]
-
-
-def _named(name: str) -> tuple[int, str]:
-    """Return a metric's place in the order and its name."""
-    if name.startswith(_PER_FACTOR):
-        return len(_NAMES), name
-    for place, (pattern, label) in enumerate(_NAMES):
-        match = re.fullmatch(pattern, name)
-        if match:
-            return place, label.format(*map(variable_label, match.groups()))
+    """Return the name of an unknown metric, or of a training curve, as words."""
     words = clean(name.replace("/", " ").replace("_", " "), 80)
     for code, written in (("r2", "R²"), ("mcc", "MCC"), ("shd", "SHD")):
         words = re.sub(rf"\b{code}\b", written, words, flags=re.IGNORECASE)
-    return len(_NAMES), words[:1].upper() + words[1:]
+    return words[:1].upper() + words[1:]

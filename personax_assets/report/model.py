@@ -4,6 +4,7 @@ Belongs here: the frames and facts that a report shows, as plain values. Does no
 where they come from (the warehouse, the registry) or how they look.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -26,11 +27,11 @@ class Training(TypedDict, total=False):
     protocol : str
         One or two sentences: which rows they were computed on, what was fitted where.
     curves : mapping of str to sequence of (epoch, value)
-        Training curves by name; `loss` and `held_out_loss` share a panel.
+        Training curves by name; `train_loss` and `held_out_loss` share a panel.
     config : mapping
         Settings of the model.
     identified : mapping of str to str
-        Per latent what may be claimed about it.
+        Per latent what may be claimed about it: `claim: evidence`.
     """
 
     model_name: str
@@ -40,6 +41,14 @@ class Training(TypedDict, total=False):
     curves: Mapping[str, Sequence[tuple[int, float]]]
     config: Mapping[str, Any]
     identified: Mapping[str, str]
+
+
+_FLOW = (
+    *("raw_bios", "bios", "face_crops", "face_embeddings", "trait_texts", "trait_scores"),
+    *("rater_quality", "text_embeddings", "independence_tests", "crl_model", "latents"),
+    *("latent_graph", "report"),
+)
+_TEXTS = re.compile("^(trait_texts)_.*")
 
 
 @dataclass(frozen=True)
@@ -98,7 +107,7 @@ class SubDatasetReport:
         (`person_id, measurement, crop, simulated`) holds the few that are shown. Any may be
         missing or empty.
     stages : DataFrame
-        `asset, status` (ok, skipped, degraded, failed), `reason, rows, seconds`, in order.
+        `asset, status` (ok, skipped, degraded, failed), `reason, rows, seconds`.
     simulated : bool
         Whether the people are invented.
     source : str
@@ -124,6 +133,15 @@ class SubDatasetReport:
         """Return a table; None if it is missing or empty."""
         frame = self.frames.get(name)
         return None if frame is None or frame.is_empty() else frame
+
+    def stages_in_order(self) -> pl.DataFrame:
+        """Return the stages in the order of the data flow."""
+        order = {name: i for i, name in enumerate(_FLOW)}
+        place = pl.col("asset").map_elements(
+            lambda asset: order.get(_TEXTS.sub(r"\1", asset.rpartition("/")[2]), len(order)),
+            return_dtype=pl.Int64,
+        )
+        return self.stages.sort(place, "asset")
 
     def why_absent(self, name: str) -> str:
         """Say in a sentence why a table is missing or empty."""

@@ -70,12 +70,14 @@ def problems(report: SubDatasetReport) -> Iterator[Callout]:
         ("skipped", "caution", "Skipped"),
     )
     for status, level, title in titles:
-        rows = report.stages.filter(pl.col("status") == status)
-        if not rows.is_empty():
-            told = [
-                f"{clean(_stage(row['asset']))}: {clean(row['reason'] or 'no reason given', 400)}"
-                for row in rows.iter_rows(named=True)
-            ]
+        stages: dict[str, list[str]] = {}
+        for row in (
+            report.stages_in_order().filter(pl.col("status") == status).iter_rows(named=True)
+        ):
+            reason = clean(row["reason"] or "no reason given", 400)
+            stages.setdefault(reason, []).append(clean(_stage(row["asset"])))
+        if stages:
+            told = [f"{listed(names)}: {reason}" for reason, names in stages.items()]
             yield Callout("alarm" if level == "alarm" else "caution", title, told)
 
 
@@ -96,8 +98,8 @@ def tiles(report: SubDatasetReport) -> Tiles:
             (percent(ok / crops.height), "face crops", f"of {count(crops.height)} photographs")
         )
     scores = report.frame("trait_scores")
-    if scores is not None:
-        scored = scores["score"].drop_nulls().len()
+    if scores is not None and scores["score"].count():
+        scored = scores["score"].count()
         rows.append(
             (
                 count(scored),
@@ -159,7 +161,7 @@ def brief(report: SubDatasetReport) -> Iterator[tuple[Text, Text]]:
             )
     metrics = headline_metrics(report.training)
     if metrics:
-        told = [f"{label} {number(value, 2)}" for label, value in metrics[:6]]
+        told = [f"{label} {value}" for label, value in metrics[:4]]
         yield "Level II, held out", "; ".join(told) + "."
 
 
@@ -200,7 +202,7 @@ def stages_section(report: SubDatasetReport) -> Section:
             duration(row["seconds"]),
             clean(row["reason"] or "", 400),
         ]
-        for row in report.stages.iter_rows(named=True)
+        for row in report.stages_in_order().iter_rows(named=True)
     ]
     total = report.stages["seconds"].sum()
     columns = ["Stage", "Ended", "Rows", "Time", "Reason, and what to do"]

@@ -110,11 +110,13 @@ FINDINGS: dict[str, tuple[Finding, ...]] = {
 
 
 def paper_section(report: SubDatasetReport) -> Section | None:
-    """Return the comparison with the paper; None where it reports nothing."""
+    """Return the comparison with the paper; None where there is nothing to compare."""
     findings = FINDINGS.get(report.sub.name, ())
     if not findings:
         return None
     grid = main_grid(report)
+    if grid is None and report.frame("latent_graph") is None:
+        return None
     rows: list[list[Text]] = [
         [finding.reported, finding.here(report, grid)] for finding in findings
     ]

@@ -97,12 +97,12 @@ def _pictures(report: SubDatasetReport, bios: pl.DataFrame) -> Pictures:
         binned = maps.binned(latitude, longitude)
         alt = f"World map with the places of {quantity(places.height, 'person', 'people')}."
         meaning = (
-            f"{quantity(places.height, 'person', 'people')} with known coordinates; area is "
-            f"proportional to the number within 2°, {figures.size_note(binned[2])}. "
+            f"{quantity(places.height, 'person', 'people')} with known coordinates; the area grows "
+            f"with the number within 2°, {figures.size_note(binned[2])}."
         )
         if bases:
-            of = listed([clean(basis) for basis in bases])
-            meaning += f"Countries are of {of}; a country without a place counts at one point."
+            of = " or ".join(clean(basis) for basis in bases)
+            meaning += f" Where only a country (of {of}) is known, one point stands for it."
         svg = inline_svg(maps.bubble_map(*binned), f"{name}-map", alt)
         pictures.append(Picture(svg, "Where they come from", meaning, wide=True))
     columns = {

@@ -25,14 +25,15 @@ def summary_rows(report: SubDatasetReport, seconds: bool = True) -> list[tuple[s
     rows = [("People", _people(report)), ("Face crops", _crops(report))]
     rows += _texts(report)
     scores = report.frame("trait_scores")
-    rows.append(("Trait scores", "none" if scores is None else count(scores["score"].count())))
+    scored = 0 if scores is None else scores["score"].count()
+    rows.append(("Trait scores", count(scored) if scored else "none"))
     rows += _dependent(report)
     rows += _model(report)
     if seconds and not report.stages.is_empty():
         rows.append(("Seconds in all", number(float(report.stages["seconds"].sum()), 1)))
         rows += [
             (f"  {clean(stage['asset'].rpartition('/')[2])}", _ended(stage))
-            for stage in report.stages.iter_rows(named=True)
+            for stage in report.stages_in_order().iter_rows(named=True)
         ]
     return rows
 
@@ -56,7 +57,7 @@ def _texts(report: SubDatasetReport) -> list[tuple[str, str]]:
     """Return how many answers each rater gave; nobody asked is one row."""
     quality = report.frame("rater_quality")
     if quality is None:
-        return [("Trait texts", "none")]
+        return [("Trait texts", "nobody was asked")]
     missing = quality.filter((pl.col("measure") == "missing") & (pl.col("trait") == "all"))
     return [
         (
@@ -87,8 +88,10 @@ def _model(report: SubDatasetReport) -> list[tuple[str, str]]:
     training = report.training
     if not training:
         return [("Model", "none")]
-    rows = [(label, number(value, 3)) for label, value in headline_metrics(training)]
-    return [*rows, ("Model version", clean(training.get("model_version", "not registered")))]
+    return [
+        *headline_metrics(training),
+        ("Model version", clean(training.get("model_version", "not registered"))),
+    ]
 
 
 def _ended(stage: dict[str, object]) -> str:

@@ -208,11 +208,16 @@ def make_report(sub: SubDataset, n: int = 60, seed: int = 0) -> SubDatasetReport
             metrics={
                 "planted_mcc_held_out": 0.812,
                 "planted_r2_held_out_shared_1": 0.5,
-                "something_else": 0.25,
+                "planted_mcc_chance": 0.1,
+                "latents_identified": 4.0,
+                "link_correlation_held_out_1": 0.5,
+                "link_p_value_1": 0.001,
+                "something_else_r2": 0.25,
+                "training_seconds": 9.0,
             },
             protocol="70 % of the people train.",
             curves={
-                "loss": [(1, 0.9), (2, 0.8)],
+                "train_loss": [(1, 0.9), (2, 0.8)],
                 "held_out_loss": [(0, 1.0), (1, 0.95), (2, float("nan"))],
             },
             config={"epochs": 150},

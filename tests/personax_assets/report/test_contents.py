@@ -139,8 +139,10 @@ def test_level_2_finds_the_planted_factors(athletes: SubDatasetReport) -> None:
 
 def test_metrics_are_named_and_in_order(athletes: SubDatasetReport) -> None:
     assert headline_metrics(athletes.training) == [
-        ("Planted factors: MCC", 0.812),
-        ("Something else", 0.25),
+        ("Planted factors: MCC", "0.812 (chance 0.100)"),
+        ("Latents identified", "4"),
+        ("Link 1: correlation", "0.500 (p 0.001)"),
+        ("Something else R²", "0.250"),
     ]
     assert factor_r2(athletes.training) == {"shared_1": 0.5}
     assert headline_metrics(None) == []
@@ -184,19 +186,53 @@ def test_problems_are_told_with_their_mend(athletes: SubDatasetReport) -> None:
     assert [row[1].text for row in rows] == ["ok", "degraded", "ok"]
 
 
+def test_one_reason_of_several_stages_is_told_once(athletes: SubDatasetReport) -> None:
+    stages = pl.DataFrame(
+        {
+            "asset": ["a/trait_texts_x", "a/trait_texts_y", "a/latents"],
+            "status": ["skipped"] * 3,
+            "reason": ["no key; set X_KEY", "no key; set X_KEY", "no model"],
+            "rows": [0] * 3,
+            "seconds": [0.0] * 3,
+        }
+    )
+    (callout,) = problems(replace(athletes, stages=stages))
+    assert callout.texts == [
+        "trait_texts_x and trait_texts_y: no key; set X_KEY",
+        "latents: no model",
+    ]
+
+
+def test_stages_are_shown_in_the_order_of_the_data(athletes: SubDatasetReport) -> None:
+    names = ["report", "bios", "crl_model", "trait_scores", "trait_texts_other", "new", "raw_bios"]
+    stages = pl.DataFrame(
+        {
+            "asset": [f"athlepersona/{name}" for name in names],
+            "status": ["ok"] * 7,
+            "reason": [None] * 7,
+            "rows": [1] * 7,
+            "seconds": [1.0] * 7,
+        }
+    )
+    found = replace(athletes, stages=stages).stages_in_order()["asset"].to_list()
+    assert [name.partition("/")[2] for name in found] == [
+        "raw_bios", "bios", "trait_texts_other", "trait_scores", "crl_model", "report", "new",
+    ]  # fmt: skip
+
+
 def test_summary_has_the_promised_rows(athletes: SubDatasetReport) -> None:
     rows = dict(summary_rows(athletes))
     assert rows["People"] == "60 athletes (simulated)"
     assert rows["Face crops"] == "59 of 60 photographs"
     assert rows["Texts by gemini"] == "57 of 60"
     assert rows["Dependent, KCI"].endswith("of 40 pairs")
-    assert rows["Planted factors: MCC"] == "0.812"
+    assert rows["Planted factors: MCC"] == "0.812 (chance 0.100)"
     assert rows["Model version"] == "3"
     assert rows["  bios"] == "0.5"
     assert rows["  trait_texts_llama"] == "degraded 2.2"
     assert not any(key.startswith("Seconds") for key in dict(summary_rows(athletes, seconds=False)))
     nothing = replace(athletes, frames={}, training=None, stages=athletes.stages.clear())
     assert dict(summary_rows(nothing)) == {
-        "People": "none", "Face crops": "none", "Trait texts": "none", "Trait scores": "none",
-        "Dependent pairs": "not tested", "Model": "none",
+        "People": "none", "Face crops": "none", "Trait texts": "nobody was asked",
+        "Trait scores": "none", "Dependent pairs": "not tested", "Model": "none",
     }  # fmt: skip
