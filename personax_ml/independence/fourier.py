@@ -59,6 +59,7 @@ class FourierKernel(Kernel):
         self.squared_series = squared_series
         self.error_bound = error_bound
         self._powers_of_all: tuple[ComplexArray, ComplexArray] | None = None
+        self._last: tuple[FloatArray, ComplexArray] | None = None
 
     def _transform(self, weights: FloatArray, frequencies: int) -> ComplexArray:
         """Return sum_a weights[a, g] exp(i j h x_a), shape (frequencies, g).
@@ -100,8 +101,7 @@ class FourierKernel(Kernel):
     @cached_property
     def _mass(self) -> ComplexArray:
         """The transform of the counts."""
-        frequencies = max(2 * len(self.series) - 1, len(self.squared_series))
-        return self._transform(self.counts[:, None], frequencies)[:, 0]
+        return self._transform(self.counts[:, None], len(self.squared_series))[:, 0]
 
     def between(self, left: FloatArray, right: FloatArray) -> FloatArray:
         """Return left' K right."""
@@ -111,18 +111,24 @@ class FourierKernel(Kernel):
         """Return left' (K * K) right."""
         return self._series_between(self.squared_series, left, right)
 
+    def _remembered(self, weights: FloatArray, frequencies: int) -> ComplexArray:
+        """Return the transform of a table, which several sums over it need in turn."""
+        if self._last is None or self._last[0] is not weights or len(self._last[1]) < frequencies:
+            self._last = weights, self._transform(weights, frequencies)
+        return self._last[1][:frequencies]
+
     def _series_between(
         self, series: FloatArray, left: FloatArray, right: FloatArray
     ) -> FloatArray:
-        a = self._transform(left, len(series))
-        b = a if left is right else self._transform(right, len(series))
+        b = self._remembered(right, len(series))
+        a = b if left is right else self._transform(left, len(series))
         real: FloatArray = ((a.conj().T * series) @ b).real
         return real
 
     def centred_between(self, weights: FloatArray) -> FloatArray:
         """Return weights' Kc weights, centring after the transform, which keeps zeros sparse."""
-        a = self._transform(weights, len(self.series))
-        a -= np.outer(self._mass[: len(self.series)], weights.sum(axis=0) / self.n)
+        a = self._remembered(weights, len(self.series))
+        a = a - np.outer(self._mass[: len(self.series)], weights.sum(axis=0) / self.n)
         real: FloatArray = ((a.conj().T * self.series) @ a).real
         return real
 
@@ -152,7 +158,7 @@ class FourierKernel(Kernel):
     def spectrum(self) -> FloatArray:
         """Eigenvalues of the feature covariance, from sums of and differences in frequency."""
         r = len(self.series)
-        sums = self._mass
+        sums = self._transform(self.counts[:, None], 2 * r - 1)[:, 0]
         j = np.arange(r)
         difference, total = np.abs(j[:, None] - j[None, :]), j[:, None] + j[None, :]
         sign = np.sign(j[:, None] - j[None, :])

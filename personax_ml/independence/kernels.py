@@ -74,10 +74,11 @@ class Kernel(ABC):
         so that no k x k matrix is needed.
         """
         p = (self._means - self.mean / 2)[:, None]
+        total: FloatArray = self.squared_between(weights, weights)
         cross = self.between(p * weights, weights)
         sums, first = weights.sum(axis=0), (p * weights).sum(axis=0)
         second = (p * p * weights).sum(axis=0)
-        total: FloatArray = self.squared_between(weights, weights) - 2 * (cross + cross.T)
+        total -= 2 * (cross + cross.T)
         total += np.outer(second, sums) + np.outer(sums, second) + 2 * np.outer(first, first)
         return total
 

@@ -105,7 +105,7 @@ def choose_shape(choice: KernelChoice, axis: Axis, counts: FloatArray) -> Shape:
 class Kernels:
     """Shapes, kernels and features with a short memory: a column meets many others in a grid."""
 
-    _REMEMBERED = 64
+    _REMEMBERED = 256
 
     def __init__(self) -> None:
         self._known: dict[tuple[Hashable, ...], Any] = {}

@@ -70,6 +70,11 @@ class Table:
         return dense
 
     @cached_property
+    def counts_by_y(self) -> FloatArray:
+        """The dense table the other way round, shape (ky, kx)."""
+        return self.counts.T
+
+    @cached_property
     def x_counts(self) -> FloatArray:
         """Row sums."""
         return np.bincount(self.rows, self.cells, len(self.x)).astype(float)

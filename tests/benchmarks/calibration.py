@@ -135,17 +135,23 @@ def calibrate(column: str, n: int, given: bool, effort: Effort) -> list[Cell]:
     rng = np.random.default_rng([n, given, zlib.crc32(column.encode())])
     tests = KERNEL_TESTS + (DISCRETE_TESTS if COLUMNS[column].discrete else ())
     counts: dict[tuple[str, str, float], list[int]] = {}
-    for seed in range(effort.margins):
+    for seed in range(8 * effort.margins):
         strata = simulate(column, n, given, rng)
         ready = [prepare(t, strata, "recommended", seed, Kernels()) for t in tests]
         permuted = [p for p in ready if uses_permutation(p, strata, "recommended", "auto")]
         analytic = [p for p in ready if p not in permuted]
+        # margins may be sparse or not: go on until every kind that occurred has enough tables
+        permuted = [p for p in permuted if _short(counts, (p.name, "permutation", 0.05), effort)]
+        analytic = [
+            p for p in analytic if _short(counts, (p.name, p.null_approximation, 0.05), effort)
+        ]
+        if seed >= effort.margins and not any(_short(counts, key, effort) for key in counts):
+            break
         drawn = _draw(strata, analytic, effort.analytic, rng)
         for test in analytic:
             p_values = np.exp(test.log_sf(drawn[test.name]))
             for level in (0.05, 0.001):
-                key = (test.name, test.null_approximation, level)
-                _count(counts, key, p_values, level)
+                _count(counts, (test.name, test.null_approximation, level), p_values, level)
         drawn = _draw(strata, permuted, effort.permuted * (1 + REFERENCES), rng)
         for test in permuted:
             values = drawn[test.name].reshape(effort.permuted, 1 + REFERENCES)
@@ -157,6 +163,14 @@ def calibrate(column: str, n: int, given: bool, effort: Effort) -> list[Cell]:
         Cell(column, n, condition, test, null, level, simulations, rejections)
         for (test, null, level), (simulations, rejections) in counts.items()
     ]
+
+
+def _short(
+    counts: dict[tuple[str, str, float], list[int]], key: tuple[str, str, float], effort: Effort
+) -> bool:
+    """Whether a cell still lacks simulations."""
+    each = effort.permuted if key[1] == "permutation" else effort.analytic
+    return counts.get(key, [0, 0])[0] < effort.margins * each
 
 
 def _draw(

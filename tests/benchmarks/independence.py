@@ -104,6 +104,11 @@ def cohort(name: str, n: int) -> tuple[pl.DataFrame, pl.DataFrame, dict[str, Var
     return pl.concat(scores), bios, specs(sub)
 
 
+def at_country_centres(bios: pl.DataFrame) -> pl.DataFrame:
+    """Everybody at the mean place of the country, which is what rosters without towns give."""
+    return bios.with_columns(pl.col("latitude", "longitude").mean().over("country").round(2))
+
+
 def as_numbers(column: pl.Series) -> np.ndarray:
     """What label encoding makes of a column."""
     if column.dtype in (pl.String, pl.Categorical, pl.Enum):
@@ -139,10 +144,16 @@ def compare(
     tests: tuple[str, ...],
     bar: float,
     sample: int | None = None,
+    places: bool = True,
 ) -> Row:
-    """The paper's profile over a grid against the peers' calls over it, or over `sample` pairs."""
+    """The paper's profile over a grid against the peers' calls over it, or over `sample` pairs.
+
+    Without `places`, people are at their countries' centres: few distinct places, as in the
+    paper's data, instead of as many as people.
+    """
     scores, bios, kinds = cohort(name, n)
     scores = scores.filter(pl.col("rater") == "aggregate")
+    bios = bios if places else at_country_centres(bios)
     calls = [
         (trait, variable, test, x, y)
         for trait, variable, x, y in pairs(scores, bios, kinds)
@@ -302,16 +313,19 @@ def main(arguments: list[str]) -> None:
     print(f"{'':48}{'ours, s':>10}{'peer, s':>10}{'ratio':>11} {'max diff':>9}  bar")
     start = time.perf_counter()
     athlete, celeb = f"athletes, n = {athletes:,}", f"public figures, n = {celebs:,}"
-    show(
-        compare(
-            f"{athlete}: five tests",
-            "athlepersona",
-            athletes,
-            five,
-            1000,
-            24 if quick else None,
+    sample = 24 if quick else None
+    for what, places in ((", country centres", False), (", own places", True)):
+        show(
+            compare(
+                f"{athletes:,} athletes{what}: 5 tests",
+                "athlepersona",
+                athletes,
+                five,
+                1000,
+                sample,
+                places,
+            )
         )
-    )
     show(compare(f"{athlete}: RCIT", "athlepersona", athletes, ("rcit",), 10))
     show(discrete("celebpersona", celebs))
     show(compare(f"{celeb}: KCI", "celebpersona", celebs, ("kci",), 5000, 5 if quick else 10))

@@ -57,16 +57,17 @@ def prepare_hsic(strata: Strata, profile: Profile, kernels: Kernels) -> Prepared
         return _given(strata, kernels)
     table = strata.pooled
     pairs = kernel_pairs(strata, "paper_hsic" if profile == "paper" else "median", kernels)
-    total = cross_statistic(table, *pairs[0])
     gamma = profile == "paper"
+    # the null goes first: it needs more frequencies of the same table than the statistic
+    log_sf = _gamma_null(table, pairs[0]) if gamma else spectral_null(pairs)
     return Prepared(
         "hsic",
-        total,
+        cross_statistic(table, *pairs[0]),
         1 / table.n**2,
         distance_correlation(strata),
         "dcor",
         "gamma" if gamma else "spectral saddlepoint",
-        _gamma_null(table, pairs[0]) if gamma else spectral_null(pairs),
+        log_sf,
         lambda: Resampling([kernel_contribution(*pairs[0])], lambda sums: sums[:, 0]),
     )
 

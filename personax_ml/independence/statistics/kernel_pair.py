@@ -64,7 +64,7 @@ def _few_on_the_right(
     if kx >= ky and isinstance(kernel_y, DenseKernel | DeltaKernel):
         return table.counts, kernel_x, kernel_y
     if isinstance(kernel_x, DenseKernel | DeltaKernel):
-        return table.counts.T, kernel_y, kernel_x
+        return table.counts_by_y, kernel_y, kernel_x
     return None
 
 
