@@ -286,8 +286,9 @@ def _factors(report: SubDatasetReport, latents: pl.DataFrame) -> Iterator[Block]
         )
     ])  # fmt: skip
     yield Table(
-        f"Best single latent of each factor (found: at least {RECOVERED}; in part: {IN_PART})",
-        ("Planted factor", "Latent", "|ρ|", "Verdict", *(["R², held out"] if held_out else [])),
+        f"Best single latent of each factor (found: |ρ| at least {RECOVERED}; in part: {IN_PART})"
+        f"{'; R² by all latents, held out' if held_out else ''}",
+        ("Planted factor", "Latent", "|ρ|", "Verdict", *(["R²"] if held_out else [])),
         rows,
     )
 
