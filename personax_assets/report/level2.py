@@ -288,15 +288,15 @@ def _factors(report: SubDatasetReport, latents: pl.DataFrame) -> Iterator[Block]
     yield Table(
         f"Best single latent of each factor (found: |ρ| at least {RECOVERED}; in part: {IN_PART})"
         f"{'; R² by all latents, held out' if held_out else ''}",
-        ("Planted factor", "Latent", "|ρ|", "Verdict", *(["R²"] if held_out else [])),
+        ("Planted factor", "Latent", "|ρ|", "Found?", *(["R²"] if held_out else [])),
         rows,
     )
 
 
 def _verdict(strength: float) -> Status:
     if strength >= RECOVERED:
-        return Status("good", "found")
-    return Status("quiet", "in part") if strength >= IN_PART else Status("caution", "not found")
+        return Status("good", "yes")
+    return Status("quiet", "in part") if strength >= IN_PART else Status("caution", "no")
 
 
 def _graph(report: SubDatasetReport) -> Iterator[Block]:
