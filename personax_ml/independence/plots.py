@@ -275,8 +275,8 @@ def _cells(
         if row["status"] == "ok":
             p_values[at] = row["q_value"] if value == "q_value" else row["p_value"]
             shown[at] = _shade(row, value)
-    colours: Colormap = mpl.colormaps["cividis" if value == "effect_size" else "viridis"].copy()
-    colours.set_bad(_MISSING)
+    name = "cividis" if value == "effect_size" else "viridis"
+    colours: Colormap = mpl.colormaps[name].with_extremes(bad=_MISSING)
     top = 1.0 if value == "effect_size" else _LOG10_P_CAP
     if value == "effect_size":
         top = float(max(0.1, np.ceil(np.nanmax(shown, initial=0.0) * 10) / 10))
