@@ -18,6 +18,8 @@ Bools = NDArray[np.bool_]
 RIDGES = (0.003, 0.03, 0.3, 3.0)
 """Ridge penalties to choose from, in units of the mean variance of a component."""
 
+_ONE_SIDED_5_PERCENT = 1.645
+
 
 class RidgeView:
     """A matrix seen through ridge regression: its smoother and its coefficients.
@@ -56,37 +58,74 @@ def common_directions(views: Sequence[RidgeView], width: int) -> Floats:
     return targets
 
 
-def linear_codes(
-    own: Sequence[Floats], other: Sequence[Floats], width: int, train: Bools
-) -> list[Floats]:
+def agreed_maps(views: Sequence[Floats], width: int, train: Bools) -> list[Floats]:
     """Return each view's linear map to the code that the views agree on best.
 
     Parameters
     ----------
-    own : sequence of array (n, k)
-        The views that get a map: a modality's measurements, or the modalities' codes.
-    other : sequence of array (n, k')
-        Views that only have a say: the other modalities, each as one matrix.
+    views : sequence of array (n, k)
+        The measurements of a modality, or the codes of the modalities.
     width : int
         Width of the code.
     train : bool array (n,)
         Rows to fit on; the others choose the ridge penalty by how well the views agree on them.
     """
-    fitted: list[tuple[float, list[Floats]]] = []
-    for ridge in RIDGES:
-        views = [RidgeView(x[train], ridge) for x in (*own, *other)]
-        targets = common_directions(views, width)
-        maps = [view.coefficients(targets) for view in views]
-        scores = [x[~train] @ b for x, b in zip((*own, *other), maps, strict=True)]
-        fitted.append((mean_agreement(scores), maps[: len(own)]))
-    return max(fitted, key=lambda candidate: candidate[0])[1]
+    candidates = [_maps(views, width, train, ridge) for ridge in RIDGES]
+    return max(candidates, key=lambda maps: mean_agreement(_held_out(views, maps, train)))
+
+
+def linked_map(x: Floats, others: Sequence[Floats], width: int, train: Bools) -> Floats:
+    """Return a linear map to a code of a modality that has a single measurement.
+
+    As many directions as are really linked to the other modalities come first; what is left of
+    the width goes to the principal components of the rest.
+
+    Parameters
+    ----------
+    x : array (n, k)
+        The measurement.
+    others : sequence of array (n, k')
+        The other modalities: their codes, or their measurements side by side.
+    width : int
+        Width of the code.
+    train : bool array (n,)
+        Rows to fit on; the others choose the ridge penalty and how many links are real.
+    """
+    most = min(width, x.shape[1], *(other.shape[1] for other in others)) if others else 0
+    linked = np.empty((x.shape[1], 0))
+    if most:
+        views = [x, *others]
+        candidates = [_maps(views, most, train, ridge) for ridge in RIDGES]
+        agreements = [_pairwise(_held_out(views, maps, train)) for maps in candidates]
+        chosen = int(np.argmax([np.maximum(a, 0).sum() for a in agreements]))
+        real = agreements[chosen] > _ONE_SIDED_5_PERCENT / np.sqrt((~train).sum())
+        linked = candidates[chosen][0][:, : int(np.cumprod(real).sum())]
+    fitted = x[train]
+    residual = fitted - fitted @ linked @ _least_squares(fitted @ linked, fitted)
+    axes = np.linalg.svd(residual, full_matrices=False)[2][: width - linked.shape[1]].T
+    return np.hstack([linked, axes])
 
 
 def mean_agreement(scores: Sequence[Floats]) -> float:
     """Return the mean correlation, over pairs of views, between columns of the same rank."""
+    return float(_pairwise(scores).mean())
+
+
+def _maps(views: Sequence[Floats], width: int, train: Bools, ridge: float) -> list[Floats]:
+    seen = [RidgeView(x[train], ridge) for x in views]
+    targets = common_directions(seen, width)
+    return [view.coefficients(targets) for view in seen]
+
+
+def _held_out(views: Sequence[Floats], maps: Sequence[Floats], train: Bools) -> list[Floats]:
+    return [x[~train] @ b for x, b in zip(views, maps, strict=True)]
+
+
+def _pairwise(scores: Sequence[Floats]) -> Floats:
+    """Return for every column its mean correlation over pairs of views."""
     standard = [(s - s.mean(axis=0)) / (s.std(axis=0) + 1e-9) for s in scores]
-    pairs = [float((a * b).mean()) for a, b in combinations(standard, 2)]
-    return float(np.mean(pairs)) if pairs else 0.0
+    pairs = [(a * b).mean(axis=0) for a, b in combinations(standard, 2)]
+    return np.mean(pairs, axis=0) if pairs else np.zeros(scores[0].shape[1])
 
 
 @dataclass(frozen=True)
@@ -106,18 +145,24 @@ class LinearMeasurement:
 
 
 def linear_modality(
-    own: Sequence[Floats],
-    other: Sequence[Floats],
-    width: int,
-    n_private: int,
-    train: Bools,
+    own: Sequence[Floats], maps: Sequence[Floats], n_private: int, train: Bools
 ) -> tuple[Floats, list[LinearMeasurement]]:
     """Return a modality's whitened linear code and the linear maps from and to its measurements.
 
     The private codes are the leading principal components of what a measurement's own opinion
     leaves unexplained of it.
+
+    Parameters
+    ----------
+    own : sequence of array (n, k)
+        The modality's measurements.
+    maps : sequence of array (k, width)
+        Their maps to the code, up to a linear map that all share.
+    n_private : int
+        Width of the private codes.
+    train : bool array (n,)
+        Rows to fit on.
     """
-    maps = linear_codes(own, other, width, train)
     opinions = [x @ b for x, b in zip(own, maps, strict=True)]
     mean: Floats = np.stack(opinions).mean(axis=0)
     whitening: Floats = np.linalg.inv(np.linalg.cholesky(_covariance(mean[train]))).T

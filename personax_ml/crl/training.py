@@ -10,12 +10,13 @@ from contextlib import contextmanager
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
 from torch import Tensor
 
 from personax_ml.crl.config import CRLConfig
 from personax_ml.crl.networks import Batch, Network
 from personax_ml.crl.objective import objective_terms, weighted_sum
-from personax_ml.crl.start import linear_codes, linear_modality
+from personax_ml.crl.start import agreed_maps, linear_modality, linked_map
 
 EpochCallback = Callable[[int, Mapping[str, float]], None]
 """Called after every epoch with its number and the values of the curves."""
@@ -34,10 +35,10 @@ _MIN_GAIN = 1e-4
 def reproducible(seed: int) -> Iterator[None]:
     """Seed what draws without a generator, on one thread, and leave no trace outside.
 
-    One thread because the networks are small: more make it slower and the sums differ.
+    One thread because the matrices are small: more wait for each other, and sums differ.
     """
     threads = torch.get_num_threads()
-    with torch.random.fork_rng():
+    with torch.random.fork_rng(), threadpool_limits(1, "blas"):
         torch.manual_seed(seed)
         torch.set_num_threads(1)
         try:
@@ -54,15 +55,21 @@ def start(network: Network, train: Batch, held_out: Batch) -> None:
         [np.concatenate([a[k], b[k]]).astype(np.float64) for k in range(len(a))]
         for a, b in zip(_arrays(train), _arrays(held_out), strict=True)
     ]
-    codes = []
-    for m, (net, own) in enumerate(zip(network.nets, blocks, strict=True)):
-        other = [np.hstack(block) for i, block in enumerate(blocks) if i != m]
-        code, maps = linear_modality(own, other, net.n_latents, net.n_private, fitted)
-        codes.append(code)
-        for k, linear in enumerate(maps):
-            net.encoder.linear[k] = _tensor(linear.encoder, net.encoder.linear)
-            net.decoder.linear[k] = _tensor(linear.decoder, net.decoder.linear)
-    heads = linear_codes(codes, [], network.n_shared, fitted)
+    codes: dict[int, NDArray[np.float64]] = {}
+    # Measurements that agree with each other come first: their code tells what to look for in a
+    # modality that has a single one.
+    for m in sorted(range(len(blocks)), key=lambda m: -len(blocks[m])):
+        net, own = network.nets[m], blocks[m]
+        if len(own) > 1:
+            maps = agreed_maps(own, net.n_latents, fitted)
+        else:
+            others = [codes.get(i, np.hstack(b)) for i, b in enumerate(blocks) if i != m]
+            maps = [linked_map(own[0], others, net.n_latents, fitted)]
+        codes[m], linear = linear_modality(own, maps, net.n_private, fitted)
+        for k, measurement in enumerate(linear):
+            net.encoder.linear[k] = _tensor(measurement.encoder, net.encoder.linear)
+            net.decoder.linear[k] = _tensor(measurement.decoder, net.decoder.linear)
+    heads = agreed_maps([codes[m] for m in range(len(blocks))], network.n_shared, fitted)
     for net, head in zip(network.nets, heads, strict=True):
         net.head.linear[0] = _tensor(head, net.head.linear)
 
