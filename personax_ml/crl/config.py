@@ -64,7 +64,7 @@ class TermWeights:
     """
 
     reconstruction: float = 1.0
-    alignment: float = 0.5
+    alignment: float = 2.0
     linking: float = 0.5
     likelihood: float = 0.1
     sparsity: float = 0.02
