@@ -4,7 +4,7 @@ Belongs here: measures between 0 and 1 that are functions of a table. Does not b
 p-values.
 """
 
-import numpy as np
+import math
 
 
 def cramers_v(chi2: float, n: int, rows: int, cols: int) -> float:
@@ -24,9 +24,9 @@ def cramers_v(chi2: float, n: int, rows: int, cols: int) -> float:
     """
     phi2 = max(0.0, chi2 / n - (rows - 1) * (cols - 1) / (n - 1))
     smaller = min(k - (k - 1) ** 2 / (n - 1) for k in (rows, cols)) - 1
-    return float(np.sqrt(min(1.0, phi2 / smaller))) if smaller > 0 else 0.0
+    return math.sqrt(min(1.0, phi2 / smaller)) if smaller > 0 else 0.0
 
 
 def alignment(cross: float, x_norm: float, y_norm: float) -> float:
     """Return centred kernel alignment, cross / sqrt(|Kxc|^2 |Kyc|^2) (Cortes et al. 2012)."""
-    return float(np.clip(cross / np.sqrt(x_norm * y_norm), 0.0, 1.0))
+    return min(max(cross / math.sqrt(x_norm * y_norm), 0.0), 1.0)

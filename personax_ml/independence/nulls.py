@@ -49,13 +49,22 @@ def moment_matched_gamma_log_sf(statistic: ArrayLike, mean: float, variance: flo
     return gamma_log_sf(statistic, mean**2 / variance, variance / mean)
 
 
-def hall_buckley_eagleson_log_sf(statistic: ArrayLike, weights: FloatArray) -> FloatArray:
+def hall_buckley_eagleson_log_sf(
+    statistic: ArrayLike, power_sums: tuple[float, float, float]
+) -> FloatArray:
     """Return the upper tail of sum_i w_i chi2_1 from its first three cumulants.
 
     A chi-square variable with matched skewness is shifted and scaled to the mean and variance
     (Buckley and Eagleson 1988).
+
+    Parameters
+    ----------
+    statistic : array_like
+        Where to evaluate.
+    power_sums : tuple of float
+        Sums of w_i, w_i^2 and w_i^3.
     """
-    k1, k2, k3 = (c * float((weights**p).sum()) for p, c in ((1, 1.0), (2, 2.0), (3, 8.0)))
+    k1, k2, k3 = power_sums[0], 2 * power_sums[1], 8 * power_sums[2]
     df = 8 * k2**3 / k3**2
     matched = np.sqrt(2 * df / k2) * (np.asarray(statistic, dtype=float) - k1) + df
     return gamma_log_sf(matched, df / 2, 2.0)

@@ -4,7 +4,7 @@ Belongs here: what is decided per table. Does not belong here: what is decided p
 """
 
 import zlib
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Literal
 
 import numpy as np
@@ -118,17 +118,20 @@ def prepare(test: str, strata: Strata, profile: Profile, seed: int, kernels: Ker
         )
     if test == "kci" and given and profile == "paper":
         return prepare_regression_kci(strata)
-    makers: dict[str, Callable[[], Prepared]] = {
-        "kci": lambda: prepare_kci(strata, profile, kernels),
-        "rcit": lambda: prepare_rcit(strata, profile, seed, kernels),
-        "hsic": lambda: prepare_hsic(strata, profile, kernels),
-        "chi2": lambda: prepare_chi2(strata),
-        "gsq": lambda: prepare_gsq(strata, profile),
-        "dcor": lambda: prepare_dcor(strata),
-    }
-    if test not in makers:
-        raise ValueError(f"test: unknown {test}; choose from {', '.join(TESTS)}")
-    return makers[test]()
+    match test:
+        case "kci":
+            return prepare_kci(strata, profile, kernels)
+        case "rcit":
+            return prepare_rcit(strata, profile, seed, kernels)
+        case "hsic":
+            return prepare_hsic(strata, profile, kernels)
+        case "chi2":
+            return prepare_chi2(strata)
+        case "gsq":
+            return prepare_gsq(strata, profile)
+        case "dcor":
+            return prepare_dcor(strata)
+    raise ValueError(f"test: unknown {test}; choose from {', '.join(TESTS)}")
 
 
 def untestable(strata: Strata) -> tuple[str, str] | None:

@@ -84,6 +84,15 @@ class Table:
         """Column sums."""
         return np.bincount(self.cols, self.cells, len(self.y)).astype(float)
 
+    def between(self, left: FloatArray, right: FloatArray) -> FloatArray:
+        """Return left' N right for weights of the distinct values, (kx, r) and (ky, s)."""
+        kx, ky = self.shape
+        if kx * ky <= 8 * len(self.cells) + 4096:
+            product: FloatArray = left.T @ (self.counts @ right)
+        else:
+            product = (left[self.rows] * self.cells[:, None]).T @ right[self.cols]
+        return product
+
     def __add__(self, other: "Table") -> "Table":
         """Merge the counts of two disjoint sets of rows."""
         return _combined(self, other, 1)

@@ -50,9 +50,7 @@ def squared_cross_diagonal(table: Table, kernel_x: Kernel, kernel_y: Kernel) -> 
 
 def feature_cross(table: Table, kernel_x: Kernel, kernel_y: Kernel) -> FloatArray:
     """Return Fx' N Fy for the features of two kernels, shape (rx, ry)."""
-    features_x, features_y = kernel_x.features(), kernel_y.features()
-    weighted = features_x[table.rows] * table.cells[:, None]
-    return weighted.T @ features_y[table.cols]
+    return table.between(kernel_x.features(), kernel_y.features())
 
 
 def _few_on_the_right(

@@ -124,7 +124,13 @@ def _paper_null(table: Table, scale: float, x: FloatArray, y: FloatArray) -> Tab
     rx, ry = x.shape[1], y.shape[1]
     pairs_x = (x[:, :, None] * x[:, None, :]).reshape(len(x), -1)
     pairs_y = (y[:, :, None] * y[:, None, :]).reshape(len(y), -1)
-    moments = (pairs_x[table.rows] * table.cells[:, None]).T @ pairs_y[table.cols] / table.n
+    moments = table.between(pairs_x, pairs_y) / table.n
     covariance = moments.reshape(rx, rx, ry, ry).transpose(0, 2, 1, 3).reshape(rx * ry, rx * ry)
-    eigenvalues = np.linalg.eigvalsh(covariance)
-    return lambda raw: hall_buckley_eagleson_log_sf(scale * raw, eigenvalues[eigenvalues > 0])
+    # traces of powers are the power sums of the eigenvalues
+    squared = covariance @ covariance
+    sums = (
+        float(np.trace(covariance)),
+        float(np.trace(squared)),
+        float(np.vdot(squared, covariance)),
+    )
+    return lambda raw: hall_buckley_eagleson_log_sf(scale * raw, sums)

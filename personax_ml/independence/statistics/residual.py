@@ -40,7 +40,7 @@ class ResidualFeatures:
         """Sum over strata and rows of the products of features, shape (rx, ry)."""
         total: FloatArray = np.sum(
             [
-                (x[t.rows] * t.cells[:, None]).T @ y[t.cols]
+                t.between(x, y)
                 for t, x, y in zip(self.strata.informative, self.x, self.y, strict=True)
             ],
             axis=0,
