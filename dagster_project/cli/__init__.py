@@ -4,6 +4,6 @@ Belongs here: one module per command and what they share. Does not belong here: 
 not also be launched from the Dagster UI.
 """
 
-from dagster_project.cli.main import main
+from dagster_project.cli.main import entry
 
-__all__ = ["main"]
+__all__ = ["entry"]

@@ -1,9 +1,11 @@
 """Parses the command line and turns every expected error into one line."""
 
 import argparse
+import logging
 import os
 import sys
 from collections.abc import Sequence
+from typing import NoReturn
 
 from dagster_project.cli import models, run, ui
 from personax_assets.errors import PersonaXError
@@ -40,3 +42,16 @@ def main(argv: Sequence[str] | None = None) -> int:
         # The reader of our output went away; there is nobody left to tell.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+
+
+def entry() -> NoReturn:
+    """Run a command as a program: the process ends as soon as the output is written.
+
+    Tearing the interpreter down module by module makes DuckDB's bindings print pages of
+    complaints about references that the exit would free anyway.
+    """
+    status = main()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    logging.shutdown()
+    os._exit(status)
