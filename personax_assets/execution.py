@@ -47,14 +47,13 @@ def execute(run: StageRun, only_stale: bool) -> Outcome:
     with _lock(run):
         records = run.warehouse.stages()
         run = replace(run, previous=records.get(run.stage.key))
-        if only_stale and run.previous is not None and run.is_current(records):
-            result = StageResult(metadata={"up_to_date": True})
-            return Outcome(run.previous, result, _checked(run, run.previous))
-        inputs = run.inputs(records)
-        if run.stage.partitions and run.previous is not None:
-            inputs = {**run.previous.inputs, **inputs}
-        record = StageRecord(run.stage.key, "ok", inputs, run_id=run.run_id)
+        record = StageRecord(run.stage.key, "ok", {}, run_id=run.run_id)
         try:
+            if only_stale and run.previous is not None and run.is_current(records):
+                result = StageResult(metadata={"up_to_date": True})
+                return Outcome(run.previous, result, _checked(run, run.previous))
+            kept = run.previous.inputs if run.stage.partitions and run.previous else {}
+            record = replace(record, inputs={**kept, **run.inputs(records)})
             result = _worked(run)
             if result.skipped:
                 record = replace(record, status="skipped", reason=result.skipped)
