@@ -3,7 +3,6 @@
 Belongs here: reading. Does not belong here: drawing or writing pages.
 """
 
-from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from importlib.metadata import version
 
@@ -63,19 +62,12 @@ def collect(resources: Resources, sub: SubDataset) -> SubDatasetReport:
     return SubDatasetReport(
         sub=sub,
         frames=frames,
-        stages=_stages(resources, sub, _order(tables)),
+        stages=_stages(resources, sub),
         simulated=simulated,
         source=str(source),
         training=_training(resources, sub),
         planted=planted,
     )
-
-
-def _order(tables: Iterable[str]) -> list[str]:
-    """Return the stages of a sub-dataset: its tables, the model before its latents, the report."""
-    names = list(tables)
-    names.insert(names.index("latents"), "crl_model")
-    return [*names, "report"]
 
 
 def _columns(schema: TableSchema) -> list[str]:
@@ -94,13 +86,11 @@ def _crop_sample(resources: Resources, sub: SubDataset, schema: TableSchema) -> 
     return resources.warehouse.read(table, schema, columns, where)
 
 
-def _stages(resources: Resources, sub: SubDataset, order: Sequence[str]) -> pl.DataFrame:
-    """Return how each stage ended, in the order of the data flow."""
-    records = resources.warehouse.stages()
+def _stages(resources: Resources, sub: SubDataset) -> pl.DataFrame:
     rows = [
         (record.asset, record.status, record.reason, record.rows, record.seconds)
-        for name in order
-        if (record := records.get(f"{sub.name}/{name}")) is not None
+        for record in resources.warehouse.stages().values()
+        if record.asset.startswith(f"{sub.name}/")
     ]
     schema = {
         "asset": pl.String,
@@ -131,4 +121,5 @@ def _training(resources: Resources, sub: SubDataset) -> Training | None:
         protocol=PROTOCOL,
         curves=tracking.curves(champion.run_id),
         config=run.data.params,
+        identified=champion.claims,
     )
