@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
-from personax_assets.schemas import TableSchema
+from personax_assets.table_schema import TableSchema
 
 if TYPE_CHECKING:
     from personax_assets.stage import StageRun

@@ -14,7 +14,7 @@ import polars as pl
 from personax_assets.checks import Check, schema_checks
 from personax_assets.datasets import SubDataset
 from personax_assets.resources import Resources
-from personax_assets.schemas import TableSchema
+from personax_assets.table_schema import TableSchema
 from personax_assets.warehouse import StageRecord, Transaction, Warehouse
 
 Write = Callable[[Transaction], None]

@@ -6,7 +6,6 @@ here: what the tables mean (`schemas`) or when a stage runs (`stage`).
 """
 
 import json
-import os
 import random
 import re
 import threading
@@ -23,7 +22,7 @@ import polars as pl
 from dagster_duckdb import DuckDBResource
 
 from personax_assets.errors import PersonaXError
-from personax_assets.schemas import Column, TableSchema
+from personax_assets.table_schema import Column, TableSchema
 
 STAGES = TableSchema(
     "stages",
@@ -306,4 +305,4 @@ def _frame(
 
 
 def _first_line(error: Exception) -> str:
-    return str(error).splitlines()[0].replace(os.linesep, " ")
+    return str(error).splitlines()[0]

@@ -6,7 +6,7 @@ belong here: drawing (`console`) or what stages do.
 
 import argparse
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from dagster_project.build import build_resources, definitions_of
@@ -28,7 +28,7 @@ from personax_assets.warehouse import StageRecord
 def _dataset_option(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--dataset", choices=(*SUB_DATASETS, "all"),
-        help="which sub-dataset (default: all; with --rosters: athlepersona)",
+        help="which sub-dataset (default: all; in a home of real athletes: athlepersona)",
     )  # fmt: skip
 
 
@@ -54,12 +54,30 @@ def _run_options(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
 
 
+def chosen_sub_datasets(
+    dataset: str | None, sources: Mapping[str, SourceConfig]
+) -> tuple[SubDataset, ...]:
+    """Return the sub-datasets asked for; unasked, no invented people come to a home of real ones.
+
+    Parameters
+    ----------
+    dataset : str, optional
+        The option's value.
+    sources : mapping
+        The sources that the home belongs to or that are asked for, by sub-dataset.
+    """
+    real = any(source.kind != "synthetic" for source in sources.values())
+    names = sources if dataset is None and real else SUB_DATASETS
+    wanted = (dataset,) if dataset in SUB_DATASETS else names
+    return tuple(sub for name, sub in SUB_DATASETS.items() if name in wanted)
+
+
 def _wanted(
-    arguments: argparse.Namespace,
+    arguments: argparse.Namespace, claimed: Mapping[str, SourceConfig]
 ) -> tuple[tuple[SubDataset, ...], dict[str, SourceConfig]]:
     """Return the sub-datasets asked for and the sources that were asked for explicitly."""
-    dataset = arguments.dataset or (ATHLEPERSONA.name if arguments.rosters else "all")
-    subs = tuple(sub for sub in SUB_DATASETS.values() if dataset in (sub.name, "all"))
+    asked = {ATHLEPERSONA.name: SourceConfig(kind="rosters")} if arguments.rosters else {}
+    subs = chosen_sub_datasets(arguments.dataset, {**claimed, **asked})
     if arguments.rosters is None:
         for option in ("rosters_dir", "photographs"):
             if getattr(arguments, option) is not None:
@@ -90,8 +108,8 @@ def _existing(path: Path | None, option: str) -> Path | None:
 def _run(arguments: argparse.Namespace) -> int:
     home = Home.from_environment()
     home.prepare()
-    subs, wanted = _wanted(arguments)
     claimed = read_manifest(home.manifest)
+    subs, wanted = _wanted(arguments, claimed)
     for sub in subs:
         if sub.name in wanted:
             check_claim(home.manifest, claimed, sub, wanted[sub.name])
@@ -103,7 +121,7 @@ def _run(arguments: argparse.Namespace) -> int:
 def _refresh(arguments: argparse.Namespace) -> int:
     home = Home.from_environment()
     home.prepare()
-    subs = tuple(s for s in SUB_DATASETS.values() if arguments.dataset in (s.name, "all", None))
+    subs = chosen_sub_datasets(arguments.dataset, read_manifest(home.manifest))
     resources = build_resources(home=home)
     everything = stages_of(resources)
     stages = [stage for sub in subs for stage in refresh_stages(everything, sub)]

@@ -38,6 +38,7 @@ def analysis_stages(layout: Layout) -> tuple[Stage, ...]:
         from threadpoolctl import threadpool_limits
 
         from personax_ml.independence import VariableSpec, independence_grid
+        from personax_ml.independence.plots import p_value_heatmap
 
         scores = _long_scores(run.read("trait_scores"), layout.raters)
         if scores.is_empty():
@@ -54,7 +55,14 @@ def analysis_stages(layout: Layout) -> tuple[Stage, ...]:
                 scores, variables, specs, tests=TESTS, given=(None, sub.stratum),
                 seed=run.resources.models.seed, advance=advance,
             )  # fmt: skip
-        return StageResult((run.replacing(grid),), {"dependent_pairs": _dependent(grid)})
+        picture = p_value_heatmap(grid, "kci")
+        return StageResult(
+            (run.replacing(grid),),
+            {
+                "dependent_pairs": _dependent(grid),
+                "kci": figure_metadata(picture, "P-values of KCI, recommended settings"),
+            },
+        )
 
     @stage(
         layout, "crl_model", group="analysis",

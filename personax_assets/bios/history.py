@@ -121,7 +121,7 @@ def _refuse_shrinking(history: pl.DataFrame, clean: CleanBatch, limit: float, st
         rows = [f"{name}: {n} of {total}" for name, total, n in short.iter_rows()]
         raise SourceShrankError(
             f"{'; '.join(rows)} known people would leave at once, more than {limit:.0%}: check "
-            "that the source is complete; if it is, allow it with a higher retire_missing_limit"
+            "that the source is complete; if it really is, start a new home for it (PERSONAX_HOME)"
         )
 
 

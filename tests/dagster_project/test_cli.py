@@ -10,6 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from dagster_project.cli.run import chosen_sub_datasets
+from personax_assets.resources import SourceConfig
+
 
 def personax(home: Path, *arguments: str, **environment: str) -> "subprocess.CompletedProcess[str]":
     return subprocess.run(
@@ -112,3 +115,20 @@ def test_ui_starts_answers_and_leaves_no_process_behind(tmp_path: Path) -> None:
         ["pgrep", "-f", str(tmp_path)], capture_output=True, text=True, check=False
     )
     assert left.stdout == ""
+
+
+@pytest.mark.parametrize(
+    ("dataset", "kinds", "expected"),
+    [
+        (None, {}, ["athlepersona", "celebpersona"]),
+        (None, {"athlepersona": "synthetic"}, ["athlepersona", "celebpersona"]),
+        (None, {"athlepersona": "rosters"}, ["athlepersona"]),
+        ("all", {"athlepersona": "rosters"}, ["athlepersona", "celebpersona"]),
+        ("celebpersona", {"athlepersona": "rosters"}, ["celebpersona"]),
+    ],
+)
+def test_no_invented_people_come_unasked_to_a_home_of_real_ones(
+    dataset: str | None, kinds: dict[str, str], expected: list[str]
+) -> None:
+    sources = {name: SourceConfig(kind=kind) for name, kind in kinds.items()}
+    assert [sub.name for sub in chosen_sub_datasets(dataset, sources)] == expected

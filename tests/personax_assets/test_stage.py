@@ -19,8 +19,8 @@ from personax_assets.datasets import ATHLEPERSONA
 from personax_assets.errors import PersonaXError, SkipStageError
 from personax_assets.execution import Outcome, execute
 from personax_assets.resources import Resources
-from personax_assets.schemas import Column, TableSchema
 from personax_assets.stage import Layout, Stage, StageResult, StageRun, stage, stale
+from personax_assets.table_schema import Column, TableSchema
 
 COLUMNS = (
     Column("person_id", "VARCHAR", "Person.", nullable=False),

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from personax_assets.schemas import Column, TableSchema
+from personax_assets.table_schema import Column, TableSchema
 from personax_assets.warehouse import StageRecord, Warehouse, WarehouseLockedError
 
 SCHEMA = TableSchema(
@@ -136,7 +136,7 @@ def test_names_the_holder_when_the_wait_is_over(warehouse: Warehouse) -> None:
 WRITE = textwrap.dedent("""
     import sys
     import polars as pl
-    from personax_assets.schemas import Column, TableSchema
+    from personax_assets.table_schema import Column, TableSchema
     from personax_assets.warehouse import StageRecord, Warehouse
     schema = TableSchema("t", "A row.", ("k",), (
         Column("k", "BIGINT", "Key.", nullable=False), Column("round", "BIGINT", "Round.")))
