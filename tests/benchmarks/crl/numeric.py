@@ -1,7 +1,4 @@
-"""Level II where the truth is known, and its speed at the paper's shapes.
-
-    python -m tests.benchmarks.crl            # 6 fresh worlds, both shapes
-    python -m tests.benchmarks.crl --quick    # 2 tuning worlds, small shapes
+"""Level II on matrices whose latents are known.
 
 Each world is a random causal model over two to four modalities with two latents each. Every
 latent of a later modality has one cause, in an earlier modality; siblings in one modality have
@@ -18,9 +15,6 @@ R2 and MCC are held out as in `personax_ml.crl.metrics`. `skeleton` counts wrong
 of PC (Fisher z, alpha 0.01) on the matched latents of held-out people.
 """
 
-import argparse
-import json
-import time
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -38,11 +32,10 @@ from personax_ml.crl.metrics import (
 from personax_ml.crl.reduction import Matrix, Reduction
 from personax_ml.crl.regression import predict_held_out
 from personax_ml.discovery import latent_graph
+from tests.benchmarks.crl.part import Part
 
 FRESH_SEEDS, TUNING_SEEDS = range(2000, 2006), range(2)
 PEOPLE = {False: 6000, True: 2000}
-SHAPES = {"athletes": (4181, 1, 1024, 3, 3584), "public figures": (9444, 3, 1024, 3, 3584)}
-QUICK_SHAPES = {"athletes": (420, 1, 256, 3, 256), "public figures": (480, 3, 256, 3, 256)}
 
 Floats = NDArray[np.float64]
 _WIDTH, _NUISANCE, _NOISE, _LATENTS = 10, 2, 0.05, 2
@@ -163,53 +156,13 @@ def _skeleton(latents: Floats, truth: NDArray[np.bool_]) -> int:
     return structural_hamming_distance(found, truth, directed=False)
 
 
-def speed(shapes: dict[str, tuple[int, int, int, int, int]]) -> list[dict[str, Any]]:
-    """Time a fit on random data of given shapes."""
-    rows = []
-    for name, (n, faces, face_width, texts, text_width) in shapes.items():
-        rng = np.random.default_rng(0)
-        z = rng.standard_normal((n, 20), np.float32)
-        widths = {f"face_{k + 1}": face_width for k in range(faces)}
-        widths |= {f"text_{k + 1}": text_width for k in range(texts)}
-        measurements = {
-            measurement: z @ rng.standard_normal((20, width), np.float32)
-            + rng.standard_normal((n, width), np.float32)
-            for measurement, width in widths.items()
-        }
-        config = CRLConfig(
-            (
-                ModalitySpec("face", tuple(k for k in widths if k.startswith("face")), 5, "face"),
-                ModalitySpec("text", tuple(k for k in widths if k.startswith("text")), 5, "trait"),
-            ),
-            n_shared=2,
-        )
-        started = time.monotonic()
-        model = MultimodalCRL(config).fit(measurements)
-        seconds = time.monotonic() - started
-        rows.append({"shape": name, "people": n, "epochs": len(model.curves) - 1,
-                     "seconds": round(seconds, 1)})  # fmt: skip
-    return rows
-
-
-def main() -> None:
-    """Print tables, and the same figures as one JSON object."""
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0] if __doc__ else "")
-    parser.add_argument("--quick", action="store_true", help="small shapes, tuning worlds")
-    quick = parser.parse_args().quick
+def measure(quick: bool) -> Part:
+    """Score every method on every world."""
     seeds = TUNING_SEEDS if quick else FRESH_SEEDS
     rows = [row for seed in seeds for row in recovery(seed, PEOPLE[quick])]
-    timed = speed(QUICK_SHAPES if quick else SHAPES)
     table = pl.DataFrame(rows, infer_schema_length=None)
     means = table.group_by("method", maintain_order=True).agg(
         pl.col("r2_held_out", "mcc_held_out", "mcc_one_code", "skeleton").mean().round(3),
         (pl.col("skeleton") == 0).mean().alias("skeleton_exact").round(3),
     )
-    with pl.Config(tbl_rows=-1, tbl_cols=-1, tbl_hide_dataframe_shape=True):
-        print(table.with_columns(pl.selectors.float().round(3)))
-        print(means)
-        print(pl.DataFrame(timed))
-    print(json.dumps({"recovery": rows, "means": means.to_dicts(), "speed": timed}))
-
-
-if __name__ == "__main__":
-    main()
+    return Part({"world by world": rows, "mean over worlds": means.to_dicts()})
