@@ -79,7 +79,8 @@ class CRLConfig:
     modalities : tuple of ModalitySpec
         The modalities; measurement names are unique over all of them.
     n_shared : int
-        Number of latents shared across modalities (s).
+        Number of latents shared across modalities (s); 0 if all dependence is to be explained by
+        the modalities' own latents.
     causal_order : tuple of str
         Names of the modalities, causes before effects: latents of a later modality cause none of
         an earlier one. The shared latents come before all. Empty: the order of `modalities`.
@@ -129,8 +130,8 @@ class CRLConfig:
             m.name for m in self.modalities
         ):
             raise ValueError("causal_order must name every modality once")
-        if self.n_shared < 1:
-            raise ValueError(f"n_shared is {self.n_shared}; at least 1")
+        if self.n_shared < 0:
+            raise ValueError(f"n_shared is {self.n_shared}; at least 0")
 
     @property
     def measurement_names(self) -> tuple[str, ...]:

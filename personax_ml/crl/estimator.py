@@ -1,21 +1,23 @@
-"""`MultimodalCRL`: fit, transform, reconstruct, save, load.
+"""`MultimodalCRL`: fit, transform, reconstruct, sample, save, load.
 
 Belongs here: the estimator that people use. Does not belong here: networks and training, which it
 puts together.
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Self
+from typing import Self, cast, overload
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from safetensors.numpy import load_file, save_file
 from scipy.optimize import linear_sum_assignment
+from torch import Tensor
 
 from personax_ml.crl.config import CRLConfig, ModalitySpec
+from personax_ml.crl.exchange import AnyMeasurements, like, to_numpy
 from personax_ml.crl.networks import Batch, Encoded, Network
 from personax_ml.crl.reduction import (
     Matrix,
@@ -76,15 +78,15 @@ class MultimodalCRL:
 
     def fit(
         self,
-        measurements: Measurements,
-        validation: Measurements | None = None,
+        measurements: AnyMeasurements,
+        validation: AnyMeasurements | None = None,
         callback: EpochCallback | None = None,
     ) -> Self:
         """Estimate the model.
 
         Parameters
         ----------
-        measurements : mapping of str to array of float32, (n, d)
+        measurements : mapping of str to array or tensor of float32, (n, d)
             One matrix per measurement; a row of NaN is a missing measurement.
         validation : mapping, optional
             Other people, on whom training decides when to stop. By default a random
@@ -92,32 +94,44 @@ class MultimodalCRL:
         callback : callable, optional
             Called after every epoch with its number and its curve values.
         """
-        check_measurements(measurements, self.config.measurement_names)
+        fitted = to_numpy(measurements)
+        check_measurements(fitted, self.config.measurement_names)
         if validation is None:
-            measurements, validation = self._set_aside(measurements)
-        check_measurements(validation, self.config.measurement_names)
-        self._check_enough(measurements, "training")
-        self._check_enough(validation, "validation", least=2)
+            fitted, chosen_on = self._set_aside(fitted)
+        else:
+            chosen_on = to_numpy(validation)
+        check_measurements(chosen_on, self.config.measurement_names)
+        self._check_enough(fitted, "training")
+        self._check_enough(chosen_on, "validation", least=2)
         rng = np.random.default_rng(self.config.random_state)
         for name in self.config.measurement_names:
             try:
-                reduction = Reduction.fit(measurements[name], self.config.components, rng)
+                reduction = Reduction.fit(fitted[name], self.config.components, rng)
             except ValueError as error:
                 raise ValueError(f"measurement {name}: {error}") from error
             self._reductions[name] = reduction
         with reproducible(self.config.random_state):
             self._network = self._new_network()
-            rows, held_out = self._batch(measurements), self._batch(validation)
+            rows, held_out = self._batch(fitted), self._batch(chosen_on)
             start(self._network, rows, held_out)
             self.curves = train(self._network, self.config, rows, held_out, callback)
+            self._network.remember_private(rows)
         return self
 
-    def transform(self, measurements: Measurements) -> Matrix:
+    @overload
+    def transform(self, measurements: Mapping[str, Matrix]) -> Matrix: ...
+    @overload
+    def transform(self, measurements: Mapping[str, Tensor]) -> Tensor: ...
+    def transform(self, measurements: AnyMeasurements) -> Matrix | Tensor:
         """Return the latents, (n, number of latents), of mean 0 and variance 1 in training.
 
         Latents of a modality of which a person has no measurement are NaN: nothing is invented.
-        The shared latents are inferred from the modalities that are there.
+        The shared latents are inferred from the modalities that are there. Tensors in, tensors
+        out, on their device.
         """
+        return like(self._latents(to_numpy(measurements)), measurements)
+
+    def _latents(self, measurements: Measurements) -> Matrix:
         encoded, _ = self._encode(measurements)
         network = self.network
         with torch.no_grad():
@@ -129,31 +143,74 @@ class MultimodalCRL:
             latents[absent, first : first + modality.n_latents] = np.nan
         nothing = ~torch.stack(list(encoded.present)).any(dim=0).cpu().numpy()
         latents[nothing] = np.nan
-        return latents[:, self._columns] * self._signs
+        return cast(Matrix, latents[:, self._columns] * self._signs)
 
-    def reconstruct(self, measurements: Measurements) -> dict[str, Matrix]:
+    @overload
+    def reconstruct(self, measurements: Mapping[str, Matrix]) -> dict[str, Matrix]: ...
+    @overload
+    def reconstruct(self, measurements: Mapping[str, Tensor]) -> dict[str, Tensor]: ...
+    def reconstruct(self, measurements: AnyMeasurements) -> dict[str, Matrix] | dict[str, Tensor]:
         """Return every measurement as the decoders see it.
 
         A missing measurement is filled in from the others of its modality, with an average
         private part; it stays NaN where there are none.
         """
-        encoded, batch = self._encode(measurements)
+        encoded, batch = self._encode(to_numpy(measurements))
         private = [
             own * there.unsqueeze(-1)
             for own, there in zip(encoded.private, batch.there, strict=True)
         ]
+        restored = self._measured(encoded.codes, private)
+        for modality, present in zip(self.config.modalities, encoded.present, strict=True):
+            for name in modality.measurements:
+                restored[name][~present.cpu().numpy()] = np.nan
+        return cast(
+            dict[str, Matrix], {name: like(x, measurements) for name, x in restored.items()}
+        )
+
+    def sample(self, n: int, random_state: int = 0) -> tuple[Matrix, dict[str, Matrix]]:
+        """Draw invented people from the model.
+
+        Noise goes through the causal graph to the latents and through the decoders to the
+        measurements. Private codes are drawn from a normal distribution with the moments that
+        they have in training; what the decoders leave unexplained is not added.
+
+        Parameters
+        ----------
+        n : int
+            Number of people.
+        random_state : int
+            Seed of the draw.
+
+        Returns
+        -------
+        array (n, number of latents)
+            Latents, in the order of `latent_names`.
+        dict of str to array (n, d)
+            Measurements.
+        """
+        network = self.network
+        generator = torch.Generator().manual_seed(random_state)
+        with torch.no_grad(), reproducible(random_state):
+            noise = torch.randn(n, network.flow.size, generator=generator)
+            latents = network.flow.latents(noise.to(network.log_doubt.device))
+            codes = network.by_modality(network.flow.mix(latents))
+            private = [
+                net.draw_private(torch.randn(net.private_shape(n), generator=generator))
+                for net in network.nets
+            ]
+        index = self._from_causal_order()[self._columns]
+        return latents.cpu().numpy()[:, index] * self._signs, self._measured(codes, private)
+
+    def _measured(self, codes: Sequence[Tensor], private: Sequence[Tensor]) -> dict[str, Matrix]:
+        """Return every measurement in its own units as the decoders see it."""
         with torch.no_grad():
-            decoded = self.network.decode(encoded.codes, private)
-        result = {}
-        for modality, block, present in zip(
-            self.config.modalities, decoded, encoded.present, strict=True
-        ):
-            for name, x in zip(modality.measurements, block.cpu().numpy(), strict=True):
-                reduction = self._reductions[name]
-                restored = reduction.invert(x[:, : reduction.axes.shape[1]])
-                restored[~present.cpu().numpy()] = np.nan
-                result[name] = restored
-        return result
+            decoded = self.network.decode(codes, private)
+        return {
+            name: self._reductions[name].invert(x[:, : self._reductions[name].axes.shape[1]])
+            for modality, block in zip(self.config.modalities, decoded, strict=True)
+            for name, x in zip(modality.measurements, block.cpu().numpy(), strict=True)
+        }
 
     @property
     def adjacency(self) -> NDArray[np.float64]:
@@ -168,6 +225,8 @@ class MultimodalCRL:
     def doubt(self) -> dict[str, float]:
         """Posterior standard deviation of each shared latent: it is inferred, not measured."""
         network = self.network
+        if not self.config.n_shared:
+            return {}
         rows = network.flow.block_rows()[0].detach().cpu().numpy()
         variance = np.exp(2 * network.log_doubt.detach().cpu().numpy())
         deviation = np.sqrt(rows**2 @ variance)
@@ -175,7 +234,7 @@ class MultimodalCRL:
         first = shared[0]
         return {self.latent_names[i]: float(deviation[self._columns[i] - first]) for i in shared}
 
-    def match(self, measurements: Measurements, reference: Matrix) -> NDArray[np.float64]:
+    def match(self, measurements: AnyMeasurements, reference: Matrix) -> NDArray[np.float64]:
         """Order and sign the latents as in another model, so that a column keeps its meaning.
 
         Latents are matched one to one within their modality by absolute correlation.
@@ -192,12 +251,12 @@ class MultimodalCRL:
         array
             The absolute correlation of every latent with its namesake, after matching.
         """
-        own = self.transform(measurements)
+        own = self._latents(to_numpy(measurements))
         usable = np.isfinite(own).all(axis=1) & np.isfinite(reference).all(axis=1)
         size = len(self.latent_names)
         correlation = np.corrcoef(own[usable].T, reference[usable].T)[:size, size:]
         order, signs = np.arange(size), np.ones(size, np.float32)
-        for names in self._blocks():
+        for names in filter(None, self._blocks()):
             block = correlation[np.ix_(names, names)]
             rows, columns = linear_sum_assignment(-np.abs(block))
             order[np.take(names, columns)] = np.take(names, rows)

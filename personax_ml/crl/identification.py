@@ -133,6 +133,8 @@ def _predicted_pairs(model: MultimodalCRL, latents: Matrix, split: Split) -> lis
 
 def _shared_pairs(model: MultimodalCRL, measurements: Measurements, split: Split) -> list[Pair]:
     """Pair what the first modality alone says of each shared latent with what the others say."""
+    if not model.config.n_shared:
+        return []
     test = {name: x[split.test] for name, x in measurements.items()}
     first, *others = (modality.measurements for modality in model.config.modalities)
     rest = [name for names in others for name in names]

@@ -130,6 +130,9 @@ class ModalityNet(nn.Module):
         Width of the hidden layers.
     """
 
+    private_mean: Tensor
+    private_factor: Tensor
+
     def __init__(
         self,
         measurements: int,
@@ -145,6 +148,8 @@ class ModalityNet(nn.Module):
         self.decoder = StackedNet(measurements, n_latents + n_private, hidden, components)
         self.head = StackedNet(1, n_latents, _HEAD_HIDDEN, n_shared)
         self.whitener = Whitener(n_latents)
+        self.register_buffer("private_mean", torch.zeros(measurements, n_private))
+        self.register_buffer("private_factor", torch.eye(n_private).repeat(measurements, 1, 1))
 
     def encode(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Return each measurement's opinion of the modality's code, and its private code."""
@@ -156,6 +161,22 @@ class ModalityNet(nn.Module):
         joined = torch.cat([code.expand(len(private), -1, -1), private], dim=-1)
         decoded: Tensor = self.decoder(joined)
         return decoded
+
+    @torch.no_grad()
+    def remember_private(self, x: Tensor, there: Tensor) -> None:
+        """Keep mean and covariance of each measurement's private code, for `draw_private`."""
+        for k, (own, rows) in enumerate(zip(self.encode(x)[1], there > 0, strict=True)):
+            self.private_mean[k], self.private_factor[k] = _moments(own[rows])
+
+    def private_shape(self, n: int) -> tuple[int, int, int]:
+        """Return the shape of the private codes of n people."""
+        return len(self.private_mean), n, self.n_private
+
+    def draw_private(self, noise: Tensor) -> Tensor:
+        """Return private codes with the moments of those in training, from normal noise."""
+        device = self.private_mean.device
+        drawn: Tensor = noise.to(device) @ self.private_factor.mT + self.private_mean.unsqueeze(1)
+        return drawn
 
     def shared(self, code: Tensor) -> Tensor:
         """Return the modality's opinion of the shared code."""
@@ -220,7 +241,7 @@ class Network(nn.Module):
         names = [modality.name for modality in config.modalities]
         self.order = [names.index(name) for name in (config.causal_order or names)]
         widths = [config.modalities[i].n_latents for i in self.order]
-        self.flow = CausalFlow([config.n_shared, *widths])
+        self.flow = CausalFlow([config.n_shared, *widths] if config.n_shared else widths)
         self.log_doubt = nn.Parameter(torch.full((config.n_shared,), -0.7))
 
     @property
@@ -248,6 +269,16 @@ class Network(nn.Module):
         """Return every modality's measurements from the codes."""
         parts = zip(self.nets, codes, private, strict=True)
         return [net.decode(code, own) for net, code, own in parts]
+
+    def remember_private(self, batch: Batch) -> None:
+        """Keep the moments of every private code over the rows that have the measurement."""
+        for net, x, there in zip(self.nets, batch.x, batch.there, strict=True):
+            net.remember_private(x, there)
+
+    def by_modality(self, codes: Tensor) -> list[Tensor]:
+        """Split codes in causal order into those of each modality: undoes `in_causal_order`."""
+        parts = torch.split(codes, self.flow.blocks, dim=1)[-len(self.order) :]
+        return [parts[self.order.index(m)] for m in range(len(self.order))]
 
     def in_causal_order(self, shared: Tensor, codes: Sequence[Tensor]) -> Tensor:
         """Return shared and modality codes side by side, causes before effects."""

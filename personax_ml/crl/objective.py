@@ -12,7 +12,10 @@ linking
 likelihood
     Negative log-likelihood of the codes under the causal flow, per latent, relative to a standard
     normal. The shared code is inferred with doubt, q(s|x) = N(code, doubt^2): with one draw from
-    it this is the evidence lower bound. The log-determinant is exact.
+    it this is the evidence lower bound. The log-determinant is exact. It fits the flow, adjacency
+    and rotations within blocks included, to the codes as they are; no gradient reaches the
+    encoders. They have no log-determinant of their own, so codes that are bent until they fit
+    would count as more likely (measured: `docs/causal-representation.md`).
 sparsity
     L1 norm of the adjacency, per latent.
 """
@@ -47,7 +50,7 @@ def objective_terms(
 
 def weighted_sum(terms: dict[str, Tensor], weights: TermWeights) -> Tensor:
     """Return the objective."""
-    return torch.stack([getattr(weights, name) * terms[name] for name in TERMS]).sum()
+    return torch.stack([getattr(weights, name) * value for name, value in terms.items()]).sum()
 
 
 def _reconstruction(network: Network, batch: Batch, encoded: Encoded) -> Tensor:
@@ -71,7 +74,8 @@ def _alignment(batch: Batch, encoded: Encoded) -> Tensor:
 
 def _linking(encoded: Encoded) -> Tensor:
     values = []
-    for i, j in combinations(range(len(encoded.heads)), 2):
+    modalities = range(len(encoded.heads)) if encoded.shared.shape[1] else ()
+    for i, j in combinations(modalities, 2):
         both = encoded.present[i] & encoded.present[j]
         if int(both.sum()) <= 2 * encoded.shared.shape[1]:
             continue  # too few people with both modalities for a correlation
@@ -89,8 +93,8 @@ def _standardised(x: Tensor) -> Tensor:
 
 def _likelihood(network: Network, encoded: Encoded, generator: torch.Generator) -> Tensor:
     complete = torch.stack(list(encoded.present)).all(dim=0)
-    codes = [code[complete] for code in encoded.codes]
-    shared = encoded.shared[complete]
+    codes = [code[complete].detach() for code in encoded.codes]
+    shared = encoded.shared[complete].detach()
     draw = torch.randn(shared.shape, generator=generator, dtype=shared.dtype).to(shared.device)
     doubted = shared + torch.exp(network.log_doubt) * draw
     log_prob = network.flow.log_prob(network.in_causal_order(doubted, codes))

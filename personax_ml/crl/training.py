@@ -69,6 +69,8 @@ def start(network: Network, train: Batch, held_out: Batch) -> None:
         for k, measurement in enumerate(linear):
             net.encoder.linear[k] = _tensor(measurement.encoder, net.encoder.linear)
             net.decoder.linear[k] = _tensor(measurement.decoder, net.decoder.linear)
+    if not network.n_shared:
+        return
     heads = agreed_maps([codes[m] for m in range(len(blocks))], network.n_shared, fitted)
     for net, head in zip(network.nets, heads, strict=True):
         net.head.linear[0] = _tensor(head, net.head.linear)

@@ -100,6 +100,29 @@ def latent_graph(
     return pl.DataFrame(rows, schema=EDGE_COLUMNS, orient="row")
 
 
+def learned_graph(
+    adjacency: NDArray[np.floating], names: Sequence[str], threshold: float = 0.1
+) -> pl.DataFrame:
+    """Return the graph in a model's adjacency as a table of edges.
+
+    Parameters
+    ----------
+    adjacency : array (p, p)
+        Standardised path coefficients, effects in rows: `MultimodalCRL.adjacency`.
+    names : sequence of str
+        Names of the latents.
+    threshold : float
+        Coefficients of at most this size are no edge: L1 brings them near zero, not to it.
+    """
+    method = f"causal flow, path coefficient above {threshold:g}"
+    strength = np.abs(adjacency)
+    rows = [
+        (names[j], names[i], "directed", float(strength[i, j]), method)
+        for j, i in zip(*np.nonzero((strength > threshold).T), strict=True)
+    ]
+    return pl.DataFrame(rows, schema=EDGE_COLUMNS, orient="row")
+
+
 def partial_correlations(correlation: Floats) -> Floats:
     """Return, from a correlation matrix, the correlation of every pair given all others."""
     precision = np.linalg.pinv(correlation, hermitian=True)

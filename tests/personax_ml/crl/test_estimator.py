@@ -1,5 +1,6 @@
 """The estimator: recovery, missing measurements, determinism, storage."""
 
+import copy
 from dataclasses import replace
 from pathlib import Path
 
@@ -8,8 +9,9 @@ import pytest
 import torch
 
 from personax_ml.crl import CRLConfig, ModalitySpec, MultimodalCRL, TermWeights
+from personax_ml.crl.identification import identification
 from personax_ml.crl.metrics import r2_held_out
-from personax_ml.crl.objective import TERMS
+from personax_ml.crl.objective import TERMS, objective_terms
 from tests.personax_ml.crl.conftest import CONFIG, World, draw_world
 
 
@@ -110,6 +112,10 @@ def test_save_and_load_are_exact_and_without_pickle(
         assert np.array_equal(x, model.reconstruct(world.measurements)[name])
     assert np.array_equal(loaded.adjacency, model.adjacency)
     assert loaded.doubt == model.doubt
+    for drawn, expected in zip(
+        loaded.sample(9)[1].values(), model.sample(9)[1].values(), strict=True
+    ):
+        assert np.array_equal(drawn, expected)
 
 
 def test_configuration_of_another_version_is_refused(model: MultimodalCRL) -> None:
@@ -162,6 +168,67 @@ def test_every_term_can_be_switched_off(world: World, term: str) -> None:
     last = model.curves[-1]
     expected = sum(getattr(weights, name) * last[f"held_out_{name}"] for name in TERMS)
     assert last["held_out_loss"] == pytest.approx(expected, rel=1e-5)
+
+
+def test_the_likelihood_reaches_the_adjacency_and_leaves_the_codes_alone(
+    model: MultimodalCRL, world: World
+) -> None:
+    network = copy.deepcopy(model.network).train()
+    network.zero_grad()
+    batch = model._batch(world.measurements)
+    objective_terms(network, batch, torch.Generator().manual_seed(0))["likelihood"].backward()
+    gradient = network.flow.path.grad
+    assert gradient is not None
+    assert (gradient[network.flow.mask > 0] != 0).all()
+    assert all(p.grad is None for p in network.modalities.parameters())
+
+
+def test_samples_look_like_the_people(model: MultimodalCRL, world: World) -> None:
+    latents, people = model.sample(4000, random_state=1)
+    seen = model.transform(world.part(world.split.train))
+    assert np.corrcoef(latents[:, :4].T) == pytest.approx(np.corrcoef(seen[:, :4].T), abs=0.15)
+    for name, x in people.items():
+        known = world.measurements[name]
+        explained = model.reconstruct(world.measurements)[name]
+        assert x.shape == (4000, known.shape[1])
+        assert np.linalg.norm(np.cov(x.T) - np.cov(explained.T)) < 0.3 * np.linalg.norm(
+            np.cov(explained.T)
+        )
+    again = np.corrcoef(model.transform(people).T, latents.T)[:4, 5:9].diagonal()
+    assert again.min() > 0.9  # what was drawn is what is read off
+    assert np.array_equal(model.sample(5, 3)[0], model.sample(5, 3)[0])
+    assert not np.array_equal(model.sample(5, 3)[0], model.sample(5, 4)[0])
+
+
+def test_tensors_in_tensors_out(model: MultimodalCRL, world: World) -> None:
+    test = world.part(world.split.test)
+    tensors = {name: torch.from_numpy(x) for name, x in test.items()}
+    latents = model.transform(tensors)
+    assert isinstance(latents, torch.Tensor)
+    assert np.array_equal(latents.numpy(), model.transform(test))
+    restored = model.reconstruct(tensors)["text_a"]
+    assert isinstance(restored, torch.Tensor)
+    assert np.array_equal(restored.numpy(), model.reconstruct(test)["text_a"])
+    config = replace(CONFIG, epochs=1)
+    fitted = MultimodalCRL(config).fit(tensors, validation=tensors)
+    assert np.array_equal(
+        fitted.transform(test), MultimodalCRL(config).fit(test, validation=test).transform(test)
+    )
+
+
+def test_without_shared_latents(world: World, tmp_path: Path) -> None:
+    config = replace(CONFIG, n_shared=0, epochs=2)
+    model = MultimodalCRL(config).fit(with_missing(world))
+    assert all(np.isfinite(list(epoch.values())).all() for epoch in model.curves)
+    latents = model.transform(world.measurements)
+    assert latents.shape == (600, 4)
+    assert model.doubt == {}
+    assert model.adjacency.shape == (4, 4)
+    assert model.match(world.measurements, latents) == pytest.approx(1.0)
+    model.save(tmp_path)
+    assert np.array_equal(MultimodalCRL.load(tmp_path).transform(world.measurements), latents)
+    evidence = identification(model, world.measurements, world.split, refits=0, permutations=99)
+    assert [e.latent for e in evidence] == list(model.latent_names)
 
 
 def test_training_does_not_make_the_held_out_loss_worse(model: MultimodalCRL) -> None:
@@ -219,8 +286,8 @@ def test_configuration_errors_name_the_field() -> None:
         CRLConfig((face, ModalitySpec("again", ("face_1",), 2, "again")), 1)
     with pytest.raises(ValueError, match="causal_order"):
         CRLConfig((face,), 1, causal_order=("text",))
-    with pytest.raises(ValueError, match="n_shared is 0"):
-        CRLConfig((face,), 0)
+    with pytest.raises(ValueError, match="n_shared is -1"):
+        CRLConfig((face,), -1)
 
 
 @pytest.mark.slow

@@ -9,7 +9,9 @@ from personax_ml.discovery import (
     EDGE_COLUMNS,
     as_networkx,
     draw_graph,
+    edge_matrix,
     latent_graph,
+    learned_graph,
     partial_correlations,
 )
 
@@ -121,3 +123,13 @@ def test_picture_shows_every_latent_and_edge() -> None:
     assert graph.nodes["shared_1"]["block"] == "shared"
     empty = draw_graph(edges.clear(), NAMES)
     assert empty.axes[0].get_xlabel() == "no edges"
+
+
+def test_learned_graph_keeps_what_is_above_the_threshold() -> None:
+    adjacency = np.array([[0, 0, 0], [-0.6, 0, 0], [0.04, 0.2, 0]])
+    edges = learned_graph(adjacency, ["a", "b", "c"])
+    assert found(edges) == {("a", "b", "directed"), ("b", "c", "directed")}
+    assert sorted(edges["strength"]) == [0.2, 0.6]
+    assert edges.schema == EDGE_COLUMNS
+    assert edge_matrix(edges, ["a", "b", "c"]).tolist() == (np.abs(adjacency) > 0.1).tolist()
+    assert learned_graph(np.zeros((2, 2)), ["a", "b"]).is_empty()
