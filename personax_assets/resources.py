@@ -28,21 +28,28 @@ if TYPE_CHECKING:
     from personax_assets.traits.simulated_server import SimulatedServer
 
 
+WEB = "web"
+"""In place of a folder: photographs are fetched."""
+
+
 class SourceConfig(dg.Config):
     """Where the people of one sub-dataset come from.
 
     Parameters
     ----------
-    kind : {"synthetic", "rosters"}
-        The invented cohort, or roster files.
+    kind : {"synthetic", "rosters", "wikidata", "celeba", "release"}
+        The invented cohort, roster files, or what a description names.
     people : int
         Size of the invented cohort.
     seed : int
         Seed of the invented cohort.
     rosters, rosters_dir : str
         The list of roster files and the folder that its paths are relative to.
+    file : str
+        The description of any other source.
     photographs : str
-        Folder with the user's own photographs; empty for none.
+        Folder with the user's own photographs, `web` if they are fetched from the addresses that
+        the source gives, empty for none.
     """
 
     kind: str = "synthetic"
@@ -50,6 +57,7 @@ class SourceConfig(dg.Config):
     seed: int = 0
     rosters: str = ""
     rosters_dir: str = ""
+    file: str = ""
     photographs: str = ""
 
     def __str__(self) -> str:
@@ -57,6 +65,8 @@ class SourceConfig(dg.Config):
         if self.kind == "synthetic":
             return f"synthetic cohort of {self.people} (seed {self.seed})"
         photographs = f", photographs {self.photographs}" if self.photographs else ""
+        if self.kind != "rosters":
+            return f"{self.kind} source {self.file}{photographs}"
         folder = f" in {self.rosters_dir}" if self.rosters_dir else ""
         return f"rosters {self.rosters}{folder}{photographs}"
 
@@ -81,6 +91,11 @@ class Sources(dg.ConfigurableResource[Any]):
         config: SourceConfig = getattr(self, sub.name)
         return config
 
+    @property
+    def folder(self) -> Path:
+        """Where sources keep what they fetched."""
+        return Path(self.manifest).parent / "sources"
+
     def bios(self, sub: SubDataset) -> "BioSource":
         """Return the source of a sub-dataset's bios."""
         from personax_assets.bios.sources import RosterSource, SyntheticSource
@@ -88,6 +103,10 @@ class Sources(dg.ConfigurableResource[Any]):
         config = self.config(sub)
         if config.kind == "synthetic":
             return SyntheticSource(sub, config.people, config.seed)
+        if config.kind != "rosters":
+            from personax_assets.bios.descriptions import load_description
+
+            return load_description(Path(config.file)).source(self.folder)
         from personax_assets.bios.rosters import load_rosters
 
         folder = Path(config.rosters_dir) if config.rosters_dir else None
@@ -100,11 +119,11 @@ class Sources(dg.ConfigurableResource[Any]):
         config = self.config(sub)
         if config.kind == "synthetic":
             return SyntheticPortraits(sub.name, config.people, config.seed)
-        return (
-            PhotographFolder(Path(config.photographs), sub.photographs)
-            if config.photographs
-            else None
-        )
+        if not config.photographs:
+            return None
+        fetched = config.photographs == WEB
+        folder = Path(self.manifest).parent / "images" if fetched else Path(config.photographs)
+        return PhotographFolder(folder, sub.photographs)
 
     def claim(self, sub: SubDataset) -> None:
         """Bind the home to this source, for good.
@@ -118,7 +137,7 @@ class Sources(dg.ConfigurableResource[Any]):
         claimed = read_manifest(path)
         config = self.config(sub)
         check_claim(path, claimed, sub, config)
-        if sub.name not in claimed:
+        if claimed.get(sub.name) != config:
             everything = {**claimed, sub.name: config}
             document = {name: c.model_dump() for name, c in everything.items()}
             temporary = path.with_suffix(f".{os.getpid()}.tmp")
@@ -136,9 +155,13 @@ def read_manifest(path: Path) -> dict[str, SourceConfig]:
 def check_claim(
     path: Path, claimed: Mapping[str, SourceConfig], sub: SubDataset, wanted: SourceConfig
 ) -> None:
-    """Raise a `PersonaXError` if a home belongs to another source than the one wanted."""
+    """Raise a `PersonaXError` if a home belongs to another source than the one wanted.
+
+    Photographs may come later or from elsewhere: they do not make other people.
+    """
     holder = claimed.get(sub.name)
-    if holder is not None and holder != wanted:
+    same = {"photographs": ""}
+    if holder is not None and holder.model_copy(update=same) != wanted.model_copy(update=same):
         raise PersonaXError(
             f"home {path.parent}: its {sub.title} holds the {holder}, not the {wanted}; "
             f"set PERSONAX_HOME to another folder for it, for example {path.parent}-2"

@@ -49,6 +49,11 @@ def _run_options(parser: argparse.ArgumentParser) -> None:
         help="folder that the paths in FILE are relative to (default: FILE's folder)",
     )  # fmt: skip
     parser.add_argument(
+        "--source", type=Path, metavar="FILE", action="append", default=[],
+        help="real people from elsewhere: YAML that describes the source (Wikidata, CelebA, a "
+        "published release); may be given once per sub-dataset",
+    )  # fmt: skip
+    parser.add_argument(
         "--photographs", type=Path, metavar="DIR",
         help="folder with photographs of the people in the rosters, named after their ids",
     )  # fmt: skip
@@ -76,33 +81,58 @@ def _wanted(
     arguments: argparse.Namespace, claimed: Mapping[str, SourceConfig]
 ) -> tuple[tuple[SubDataset, ...], dict[str, SourceConfig]]:
     """Return the sub-datasets asked for and the sources that were asked for explicitly."""
-    asked = {ATHLEPERSONA.name: SourceConfig(kind="rosters")} if arguments.rosters else {}
-    subs = chosen_sub_datasets(arguments.dataset, {**claimed, **asked})
+    real = _real_sources(arguments)
+    subs = chosen_sub_datasets(arguments.dataset, {**claimed, **real})
+    invented = bool(arguments.scale) or arguments.seed is not None
+    for name in real:
+        if arguments.dataset not in (None, "all", name):
+            raise PersonaXError(f"--dataset {arguments.dataset}: the source given is for {name}")
+    if real and invented:
+        raise PersonaXError(
+            "--rosters and --source bring real people; leave out --scale and --seed"
+        )
+    if not invented:
+        return subs, real
+    seed = DEFAULT_SEED if arguments.seed is None else arguments.seed
+    scale = arguments.scale or "demo"
+    return subs, {sub.name: synthetic_source(sub.name, scale, seed) for sub in subs}
+
+
+def _real_sources(arguments: argparse.Namespace) -> dict[str, SourceConfig]:
+    """Return the sources of real people that the options name, by sub-dataset."""
+    from personax_assets.bios.descriptions import load_description
+
+    sources: dict[str, SourceConfig] = {}
     if arguments.rosters is None:
         for option in ("rosters_dir", "photographs"):
             if getattr(arguments, option) is not None:
                 raise PersonaXError(f"--{option.replace('_', '-')} needs --rosters FILE")
-    elif arguments.scale or arguments.seed is not None:
-        raise PersonaXError("--rosters brings real people; leave out --scale and --seed")
-    sources: dict[str, SourceConfig] = {}
-    for sub in subs:
-        if arguments.rosters and sub == ATHLEPERSONA:
-            sources[sub.name] = SourceConfig(
-                kind="rosters",
-                rosters=str(_existing(arguments.rosters, "--rosters")),
-                rosters_dir=str(_existing(arguments.rosters_dir, "--rosters-dir") or ""),
-                photographs=str(_existing(arguments.photographs, "--photographs") or ""),
+    else:
+        sources[ATHLEPERSONA.name] = SourceConfig(
+            kind="rosters",
+            rosters=_existing(arguments.rosters, "--rosters"),
+            rosters_dir=_existing(arguments.rosters_dir, "--rosters-dir"),
+            photographs=_existing(arguments.photographs, "--photographs"),
+        )
+    for file in arguments.source:
+        path = _existing(file, "--source")
+        description = load_description(Path(path))
+        name = description.sub.name
+        if name in sources:
+            raise PersonaXError(
+                f"--source {file}: there is another source for {name}; leave one out"
             )
-        elif arguments.scale or arguments.seed is not None:
-            seed = DEFAULT_SEED if arguments.seed is None else arguments.seed
-            sources[sub.name] = synthetic_source(sub.name, arguments.scale or "demo", seed)
-    return subs, sources
+        sources[name] = SourceConfig(
+            kind=description.kind, file=path, photographs=description.photographs
+        )
+    return sources
 
 
-def _existing(path: Path | None, option: str) -> Path | None:
+def _existing(path: Path | None, option: str) -> str:
+    """Return the full path of what an option names; empty if it was not given."""
     if path is not None and not path.exists():
         raise PersonaXError(f"{option} {path}: there is no such file or folder")
-    return path.absolute() if path else None
+    return str(path.absolute()) if path else ""
 
 
 def _run(arguments: argparse.Namespace) -> int:

@@ -68,6 +68,21 @@ def test_rosters_that_are_not_there(tmp_path: Path) -> None:
     assert "no.yaml: there is no such file" in line
 
 
+@pytest.mark.parametrize(
+    ("yaml", "said"),
+    [
+        ("kind: wikidata\n", "source.yaml: the key 'dataset' is missing: add it"),
+        ("kind: wikidata\ndataset: athlepersona\n", "the key 'contact' is missing: give an e-mail"),
+        ("kind: wikidate\ndataset: athlepersona\n", "kind: 'wikidate' is not known: did you mean"),
+        ("kind: [\n", "source.yaml: not valid YAML in line"),
+    ],
+)
+def test_sources_that_are_described_wrongly(tmp_path: Path, yaml: str, said: str) -> None:
+    (tmp_path / "source.yaml").write_text(yaml)
+    line = complaint(personax(tmp_path, "run", "--source", str(tmp_path / "source.yaml")))
+    assert said in line
+
+
 def test_options_that_contradict_each_other(tmp_path: Path) -> None:
     assert "--rosters-dir needs --rosters" in complaint(
         personax(tmp_path, "run", "--rosters-dir", str(tmp_path))

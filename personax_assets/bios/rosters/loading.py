@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any, get_args
 
 import polars as pl
-import yaml
 
 from personax_assets.bios.cleaning.body import HEIGHT_UNITS, WEIGHT_UNITS
 from personax_assets.bios.cleaning.dates import date_pattern
@@ -33,7 +32,7 @@ from personax_assets.bios.rosters.description import (
     Test,
     Value,
 )
-from personax_assets.bios.rosters.nodes import Node, nearest
+from personax_assets.bios.rosters.nodes import Node, nearest, read_yaml
 from personax_assets.datasets import LEAGUES
 
 _FILE_KEYS = (
@@ -74,7 +73,7 @@ def load_rosters(path: Path, base_dir: Path | None = None) -> RosterList:
     RosterError
         If the description is wrong, or none of the files that it names exists.
     """
-    document = Node(_read_yaml(path, path.name), path.name)
+    document = Node(read_yaml(path, path.name), path.name)
     document.mapping(allowed=("rosters",), required=("rosters",))
     entries = [
         _roster(_complete(entry, path.parent), f"{path.name}: rosters[{i}]")
@@ -93,21 +92,6 @@ def load_rosters(path: Path, base_dir: Path | None = None) -> RosterList:
     return rosters
 
 
-def _read_yaml(path: Path, name: str) -> Any:
-    try:
-        # BaseLoader makes texts, lists and mappings and nothing else: safe, and nothing is guessed
-        return yaml.load(path.read_text(encoding="utf-8"), Loader=yaml.BaseLoader)  # noqa: S506
-    except OSError as error:
-        raise RosterError(f"{path}: cannot be read ({error.strerror}): check the path") from None
-    except UnicodeDecodeError:
-        raise RosterError(f"{name}: is not UTF-8 text: save it as UTF-8") from None
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        line = f" in line {mark.line + 1}" if mark else ""
-        what = getattr(error, "problem", None) or "it cannot be parsed"
-        raise RosterError(f"{name}: not valid YAML{line}: {what}") from None
-
-
 def _complete(entry: Node, folder: Path) -> Node:
     """Lay an entry over the kind of file that it is like."""
     entry.mapping(allowed=_ENTRY_KEYS)
@@ -120,7 +104,7 @@ def _complete(entry: Node, folder: Path) -> Node:
         kinds = sorted(p.stem for p in _bundled("").glob("*.yaml") if p.stem != "example")
         mend = f"there is no file {path}" if own else nearest(like, kinds)
         raise entry["like"].error(f"no kind of file {like!r}: {mend}")
-    kind = Node(_read_yaml(path, path.name), f"{entry.place} like {like}")
+    kind = Node(read_yaml(path, path.name), f"{entry.place} like {like}")
     kind.mapping(allowed=_ENTRY_KEYS)
     return Node(_overlay(_complete(kind, path.parent).value, entry.value), entry.place)
 

@@ -1,13 +1,16 @@
 """Walking a YAML document so that every complaint names its place.
 
-Belongs here: typed access to mappings, lists and texts. Does not belong here: what the keys mean
-(`loading`).
+Belongs here: reading it, and typed access to mappings, lists and texts. Does not belong here: what
+the keys mean (`loading`).
 """
 
 from collections.abc import Iterable
 from dataclasses import dataclass
 from difflib import get_close_matches
+from pathlib import Path
 from typing import Any, TypeVar
+
+import yaml
 
 from personax_assets.bios.rosters.description import RosterError
 
@@ -19,6 +22,22 @@ def nearest(word: str, known: Iterable[str]) -> str:
     known = list(known)
     close = get_close_matches(word, known, n=1)
     return f"did you mean {close[0]!r}?" if close else f"use one of: {', '.join(known)}"
+
+
+def read_yaml(path: Path, name: str) -> Any:
+    """Return a document whose scalars are all texts; `name` is what messages call it."""
+    try:
+        # BaseLoader makes texts, lists and mappings and nothing else: safe, and nothing is guessed
+        return yaml.load(path.read_text(encoding="utf-8"), Loader=yaml.BaseLoader)  # noqa: S506
+    except OSError as error:
+        raise RosterError(f"{path}: cannot be read ({error.strerror}): check the path") from None
+    except UnicodeDecodeError:
+        raise RosterError(f"{name}: is not UTF-8 text: save it as UTF-8") from None
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        line = f" in line {mark.line + 1}" if mark else ""
+        what = getattr(error, "problem", None) or "it cannot be parsed"
+        raise RosterError(f"{name}: not valid YAML{line}: {what}") from None
 
 
 @dataclass(frozen=True)
