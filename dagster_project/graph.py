@@ -8,7 +8,7 @@ from personax_assets.bios.assets import bios_stages
 from personax_assets.datasets import SUB_DATASETS, SubDataset
 from personax_assets.faces.assets import face_stages
 from personax_assets.report.assets import report_stages
-from personax_assets.resources import Resources
+from personax_assets.resources import WEB, Resources
 from personax_assets.schemas import sub_dataset_tables
 from personax_assets.stage import Layout, Stage
 from personax_assets.traits.assets import trait_stages
@@ -23,7 +23,8 @@ def layout_of(sub: SubDataset, resources: Resources) -> Layout:
         resources.encoders.encoder("face").dim,
         resources.encoders.encoder("text").dim,
     )
-    return Layout(sub, raters, tables)
+    fetched = resources.sources.config(sub).photographs == WEB
+    return Layout(sub, raters, tables, fetched)
 
 
 def stages_of(resources: Resources) -> tuple[Stage, ...]:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import dagster as dg
 from pydantic import PrivateAttr
 
+from personax_assets.bios.descriptions import WEB, load_description
 from personax_assets.datasets import SubDataset
 from personax_assets.errors import PersonaXError
 from personax_assets.warehouse import Warehouse
@@ -26,10 +27,7 @@ if TYPE_CHECKING:
     from personax_assets.traits.journal import Journal
     from personax_assets.traits.raters import RaterConfig
     from personax_assets.traits.simulated_server import SimulatedServer
-
-
-WEB = "web"
-"""In place of a folder: photographs are fetched."""
+    from personax_assets.web import Polite
 
 
 class SourceConfig(dg.Config):
@@ -104,13 +102,23 @@ class Sources(dg.ConfigurableResource[Any]):
         if config.kind == "synthetic":
             return SyntheticSource(sub, config.people, config.seed)
         if config.kind != "rosters":
-            from personax_assets.bios.descriptions import load_description
-
             return load_description(Path(config.file)).source(self.folder)
         from personax_assets.bios.rosters import load_rosters
 
         folder = Path(config.rosters_dir) if config.rosters_dir else None
         return RosterSource(load_rosters(Path(config.rosters), folder))
+
+    @property
+    def images(self) -> Path:
+        """Where photographs from the web are kept."""
+        return Path(self.manifest).parent / "images"
+
+    def fetcher(self, sub: SubDataset) -> "Polite":
+        """Return how photographs of a sub-dataset are fetched."""
+        from personax_assets.faces.fetching import fetcher
+
+        contact = load_description(Path(self.config(sub).file)).contact
+        return fetcher(self.folder / "hosts", contact)
 
     def photographs(self, sub: SubDataset) -> "SyntheticPortraits | PhotographFolder | None":
         """Return the source of a sub-dataset's photographs; None if there is none."""
@@ -121,8 +129,7 @@ class Sources(dg.ConfigurableResource[Any]):
             return SyntheticPortraits(sub.name, config.people, config.seed)
         if not config.photographs:
             return None
-        fetched = config.photographs == WEB
-        folder = Path(self.manifest).parent / "images" if fetched else Path(config.photographs)
+        folder = self.images if config.photographs == WEB else Path(config.photographs)
         return PhotographFolder(folder, sub.photographs)
 
     def claim(self, sub: SubDataset) -> None:

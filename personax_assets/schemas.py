@@ -27,6 +27,11 @@ PHOTOGRAPH_STATUSES = (
     "too_large",
 )
 
+FETCH_STATUSES = (
+    *("ok", "refused", "not_found", "wrong_answer", "too_large", "unreachable", "http_error"),
+)
+"""How fetching a photograph ended."""
+
 ANSWER_STATUSES = (*get_args(Outcome), "not_rated")
 """How a call to a rater ended, or that there was none."""
 
@@ -103,7 +108,9 @@ def raw_bios(sub: SubDataset) -> TableSchema:
             Column("weight", "VARCHAR", "Weight as the source writes it."),
             Column("weight_unit", "VARCHAR", "Unit of a bare number in `weight`."),
             Column("snapshot", "VARCHAR", "When the source observed the row, ISO 8601."),
-            Column("photograph", "VARCHAR", "File names of photographs, separated by '|'."),
+            Column(
+                "photograph", "VARCHAR", "File names or addresses of photographs, separated by '|'."
+            ),
             *extras,
             Column(
                 "in_scope",
@@ -167,7 +174,7 @@ def bios(sub: SubDataset) -> TableSchema:
             Column(
                 "photograph",
                 "VARCHAR",
-                "File names of photographs, separated by '|'.",
+                "File names or addresses of photographs, separated by '|'.",
                 lineage=(raw + "photograph",),
             ),
             Column("source", "VARCHAR", "Name of the source.", nullable=False),
@@ -213,6 +220,42 @@ def quarantine(table: str, partitioned: bool = False) -> TableSchema:
             Column("reason", "VARCHAR", "What is wrong and what would mend it.", nullable=False),
             Column("raw_row", "VARCHAR", "The row as read."),
             *((partition,) if partitioned else ()),
+        ),
+    )
+
+
+def photographs(sub: SubDataset) -> TableSchema:
+    """Photographs fetched from the web, with what their use requires."""
+    return TableSchema(
+        "photographs",
+        f"One photograph of one {sub.person} on the web: the file, or why there is none.",
+        ("person_id", "measurement"),
+        (
+            _key("person_id", PERSON, "bios.person_id"),
+            _key("measurement", "Photograph number, from 1.", type="SMALLINT"),
+            Column(
+                "status",
+                "VARCHAR",
+                "`ok`, or the reason why there is no file; `refused`: not connected to.",
+                nullable=False,
+                values=FETCH_STATUSES,
+            ),
+            Column(
+                "url",
+                "VARCHAR",
+                "Address as the source gives it.",
+                nullable=False,
+                lineage=("bios.photograph",),
+            ),
+            Column("page", "VARCHAR", "Address of the page that describes it."),
+            Column("author", "VARCHAR", "Photographer, as the page says."),
+            Column("licence", "VARCHAR", "Licence, as the page says."),
+            Column("licence_url", "VARCHAR", "Address of the licence."),
+            Column("file", "VARCHAR", "SHA-256 of the file and its type: its name in `images/`."),
+            Column("bytes", "BIGINT", "Size of the file.", minimum=0),
+            Column("detail", "VARCHAR", "What is wrong, for people."),
+            Column("fetched_at", "TIMESTAMP", "When it was asked for, UTC.", volatile=True),
+            _INPUT_HASH,
         ),
     )
 
@@ -547,6 +590,7 @@ def sub_dataset_tables(
         raw_bios(sub),
         bios(sub),
         bios_history(sub),
+        photographs(sub),
         face_crops(sub),
         face_embeddings(sub).with_dimension(face_dimension),
         *(trait_texts(sub, rater) for rater in raters),

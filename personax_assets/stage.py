@@ -32,11 +32,14 @@ class Layout:
         Names of the configured raters, in order.
     tables : mapping of str to TableSchema
         Its tables by name.
+    fetches_photographs : bool
+        Whether photographs come from the web.
     """
 
     sub: SubDataset
     raters: tuple[str, ...]
     tables: Mapping[str, TableSchema]
+    fetches_photographs: bool = False
 
 
 @dataclass(frozen=True)

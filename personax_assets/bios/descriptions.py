@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from personax_assets.bios.sources import BioSource
 
 WEB = "web"
+"""In place of a folder: photographs are fetched from the addresses that the source gives."""
 
 
 @dataclass(frozen=True)
@@ -32,12 +33,15 @@ class Description:
         A folder, `web` if they are fetched, or empty for none.
     source : callable
         Makes the source; takes the folder in which it may keep what it fetched.
+    contact : str, optional
+        Who asks, when servers are asked.
     """
 
     kind: str
     sub: SubDataset
     photographs: str
     source: "Callable[[Path], BioSource]"
+    contact: str | None = None
 
 
 def load_description(path: Path) -> Description:
@@ -67,6 +71,7 @@ def _wikidata(node: Node, sub: SubDataset, folder: Path) -> Description:
         sub,
         WEB if what.images else "",
         lambda kept: WikidataSource(sub, what, knowledge_of(what, kept)),
+        what.contact,
     )
 
 

@@ -15,9 +15,11 @@ CHUNK = 500
 def face_stages(layout: Layout) -> tuple[Stage, ...]:
     """Return the face stages of a sub-dataset."""
     sub = layout.sub
+    fetched = (_fetching_stage(layout),) if layout.fetches_photographs else ()
 
     @stage(
-        layout, "face_crops", group="sources", deps=("bios",), kinds=("python", "duckdb", "image"),
+        layout, "face_crops", group="sources",
+        deps=("bios", *(stage.name for stage in fetched)), kinds=("python", "duckdb", "image"),
         settings=_photographs_version, checks=(FACES_FOUND,),
     )  # fmt: skip
     def face_crops(run: StageRun) -> StageResult:
@@ -33,6 +35,10 @@ def face_stages(layout: Layout) -> tuple[Stage, ...]:
                 f"no photographs of the {sub.people}; give a folder with --photographs DIR"
             )
         people = run.read("bios", ("person_id", "source_id", "photograph", sub.stratum))
+        if fetched:
+            from personax_assets.faces.fetching import fetched_files
+
+            people = fetched_files(people, run.read("photographs"))
         photographs = source.photographs(people)
         if not photographs:
             raise SkipStageError(
@@ -72,13 +78,50 @@ def face_stages(layout: Layout) -> tuple[Stage, ...]:
                 advance(rows.height)
         return StageResult((run.deleting(gone),), {"new": todo.height, "gone": gone.height})
 
-    return face_crops, face_embeddings
+    return *fetched, face_crops, face_embeddings
+
+
+def _fetching_stage(layout: Layout) -> Stage:
+    """Return the stage that fetches photographs from the web."""
+    sub = layout.sub
+
+    @stage(layout, "photographs", group="sources", deps=("bios",),
+           kinds=("python", "duckdb", "image"))  # fmt: skip
+    def photographs(run: StageRun) -> StageResult:
+        """Fetches each photograph once, from public addresses only, with author and licence.
+
+        Files lie in `images/`, named after the hash of their content.
+        """
+        from personax_assets.faces.fetching import TRANSIENT, expected_photographs, fetch
+
+        people = run.read("bios", ("person_id", "photograph"))
+        expected = expected_photographs(people, sub.photographs)
+        if expected.is_empty():
+            raise SkipStageError(f"the source gives no address of a photograph of the {sub.people}")
+        todo, gone = run.delta(expected, f"status NOT IN {TRANSIENT}")
+        sources = run.resources.sources
+        with progress(f"{sub.title}: photographs", todo.height) as advance:
+            for rows in fetch(todo, sources.fetcher(sub), sources.images, sub, advance):
+                run.upsert(rows)
+        counts = dict(run.read("photographs", ("status",))["status"].value_counts().iter_rows())
+        missing = sum(counts.get(status, 0) for status in TRANSIENT)
+        problem = (
+            f"{missing} of {expected.height} photographs of the {sub.people} could not be had this "
+            "time (see `detail` in the table photographs); the same command tries these again"
+        )
+        return StageResult(
+            (run.deleting(gone),),
+            {"photographs": counts, "new": todo.height, "gone": gone.height},
+            problem if missing else None,
+        )
+
+    return photographs
 
 
 def _photographs_version(run: StageRun) -> dict[str, str]:
     """Return what makes face crops stale besides the bios: the user's folder of photographs."""
     folder = run.resources.sources.config(run.sub).photographs
-    if not folder:
+    if not folder or run.stage.layout.fetches_photographs:
         return {}
     from personax_assets.faces.photographs import folder_fingerprint
 

@@ -5,7 +5,8 @@ here: the exchange itself (`client`).
 
 A server that says `Retry-After` is not asked again before that time, by any process of this home:
 the times are kept in a file. A short wait is waited; a long one ends the work with the time from
-which it can go on.
+which it can go on. A server that fails again and again is left alone for some minutes, so that
+thousands of addresses do not each wait for it.
 """
 
 import email.utils
@@ -13,11 +14,12 @@ import json
 import os
 import re
 import time
+from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 from urllib.parse import urlsplit
 
 from personax_assets.locking import exclusive
@@ -28,6 +30,12 @@ PATIENCE_S = 120.0
 
 BACKOFF_S = (2.0, 10.0, 30.0)
 """Waits before asking again where the server does not say how long."""
+
+FAILURES = 3
+"""Addresses in a row that may fail for good before their server is left alone."""
+
+REST_S = 300.0
+"""For how long it then is."""
 
 _TRANSIENT = (429, 500, 502, 503, 504)
 
@@ -50,6 +58,7 @@ class Polite:
     folder: Path
     clock: Callable[[], float] = time.time
     sleep: Callable[[float], None] = time.sleep
+    _failures: Counter[str] = field(default_factory=Counter)
 
     def get(self, url: str, **exchange: Any) -> Response:
         """Ask for a URL, again if need be; see `Client.get`.
@@ -59,24 +68,29 @@ class Polite:
         WebError
             If there is no answer with a status below 400 within the limits of patience.
         """
-        host = urlsplit(url).netloc.rpartition("@")[2]
+        host = _host(url)
         with exclusive(self.folder / f"{_file_name(host)}.lock"):
             for backoff in (*BACKOFF_S, None):
                 self._wait(host)
                 response, trouble = self._try(url, exchange)
                 if response is not None and response.status < 400:
+                    self._failures[host] = 0
                     return response
                 trouble = trouble or _complaint(response, url)
+                if trouble.reason != "timeout" and trouble.status not in _TRANSIENT:
+                    raise trouble
                 pause = self._pause(response, backoff)
-                if (trouble.reason == "http" and trouble.status in _TRANSIENT) or (
-                    trouble.reason == "timeout"
-                ):
-                    if pause is not None:
-                        self._remember(host, pause)
-                    if backoff is not None:
-                        continue
-                raise trouble
+                if pause is not None:
+                    self._remember(host, pause)
+                if backoff is None:
+                    self._give_up(host, trouble)
         raise AssertionError("the last try either returns or raises")
+
+    def _give_up(self, host: str, trouble: WebError) -> NoReturn:
+        self._failures[host] += 1
+        if trouble.status == 429 or self._failures[host] >= FAILURES:
+            self._remember(host, max(REST_S, self._until(host) - self.clock()))
+        raise trouble
 
     def _try(self, url: str, exchange: dict[str, Any]) -> tuple[Response | None, WebError | None]:
         try:
@@ -95,7 +109,7 @@ class Polite:
         if left > PATIENCE_S:
             when = datetime.fromtimestamp(self._until(host), UTC)
             raise WebError(
-                f"{host} asks to be left alone until {when:%Y-%m-%d %H:%M:%S} UTC; run the same "
+                f"{host} is to be left alone until {when:%Y-%m-%d %H:%M:%S} UTC; run the same "
                 "command again after that, it goes on from here",
                 "http",
                 429,
@@ -121,6 +135,14 @@ class Polite:
 
 def _may_pass(trouble: WebError) -> bool:
     return trouble.reason == "timeout" or trouble.status in _TRANSIENT
+
+
+def _host(url: str) -> str:
+    """Return the host and port of a URL; what is none will be refused by the client."""
+    try:
+        return urlsplit(url).netloc.rpartition("@")[2]
+    except ValueError:
+        return ""
 
 
 def _file_name(host: str) -> str:

@@ -90,6 +90,35 @@ def test_what_will_not_pass_is_not_asked_again(polite: Polite, clock: Clock, sta
         assert clock.slept == []
 
 
+def test_a_server_that_fails_again_and_again_is_left_alone(polite: Polite, clock: Clock) -> None:
+    with served(in_turn((503, {}, b"busy"))) as server:
+        for _ in range(3):
+            with pytest.raises(WebError, match="busy"):
+                polite.get(server.url)
+        for _ in range(1_000):
+            with pytest.raises(WebError, match="is to be left alone until"):
+                polite.get(server.url)
+        assert len(server.requests) == 12
+        server.answer = in_turn(OK)
+        clock.now += 301
+        assert polite.get(server.url).body == b"ok"
+
+
+def test_one_address_that_fails_does_not_stop_the_others(polite: Polite) -> None:
+    with served(lambda r: OK if r.path == "/good" else (500, {}, b"broken")) as server:
+        for _ in range(5):
+            with pytest.raises(WebError, match="broken"):
+                polite.get(f"{server.url}/bad")
+            assert polite.get(f"{server.url}/good").body == b"ok"
+
+
+@pytest.mark.parametrize("url", ["http://[::1/", "", "http://", "file:///etc/passwd"])
+def test_what_is_no_address_is_refused(polite: Polite, url: str) -> None:
+    with pytest.raises(WebError) as caught:
+        polite.get(url)
+    assert caught.value.reason == "refused"
+
+
 def test_one_request_at_a_time_over_threads(polite: Polite) -> None:
     def slow(request: Request) -> Answer:
         threading.Event().wait(0.05)

@@ -13,6 +13,7 @@ import pytest
 from personax_assets.bios.cleaning import clean_bios
 from personax_assets.bios.sources import BioSource
 from personax_assets.bios.wikidata import WikidataSource
+from personax_assets.bios.wikidata.endpoint import EndpointError
 from personax_assets.datasets import ATHLEPERSONA, LEAGUES
 from personax_assets.schemas import raw_bios
 from tests.loopback import Loopback
@@ -212,13 +213,16 @@ def test_an_endpoint_that_is_none_is_told(
 def test_a_dead_endpoint_changes_the_fingerprint_and_is_told_by_reading(
     ask: Ask, gate: Loopback, clock: Clock
 ) -> None:
-    alive = ask().fingerprint("NBA")
+    alive = {league: ask().fingerprint(league) for league in LEAGUES}
     gate.answer = lambda request: (503, {}, b"")
     clock.now += 86_400
-    dead = ask().fingerprint("NBA")
-    assert dead != alive
-    with pytest.raises(Exception, match="HTTP 503"):
-        ask().read("NBA")
+    seen = len(gate.requests)
+    source = ask()
+    for league in LEAGUES:
+        assert source.fingerprint(league) != alive[league]
+        with pytest.raises(EndpointError, match=r"HTTP 503|is to be left alone"):
+            source.read(league)
+    assert len(gate.requests) - seen == 12, "three questions, four times each, then peace"
 
 
 @pytest.mark.parametrize("zone", ["Pacific/Kiritimati", "Pacific/Pago_Pago"])
