@@ -5,10 +5,11 @@ Belongs here: putting the stage folders together. Does not belong here: what a s
 
 from personax_assets.analysis.assets import analysis_stages
 from personax_assets.bios.assets import bios_stages
+from personax_assets.bios.descriptions import WEB
 from personax_assets.datasets import SUB_DATASETS, SubDataset
 from personax_assets.faces.assets import face_stages
 from personax_assets.report.assets import report_stages
-from personax_assets.resources import WEB, Resources
+from personax_assets.resources import Resources
 from personax_assets.schemas import sub_dataset_tables
 from personax_assets.stage import Layout, Stage
 from personax_assets.traits.assets import trait_stages
