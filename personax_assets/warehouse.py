@@ -212,7 +212,7 @@ class Warehouse(DuckDBResource):
         deadline = time.monotonic() + self.lock_timeout_s
         while True:
             try:
-                return duckdb.connect(self.database, config=dict(self.connection_config))
+                connection = duckdb.connect(self.database, config=dict(self.connection_config))
             except duckdb.IOException as error:
                 holder = re.search(r"held in (\S+).*?\(PID (\d+)\)", str(error))
                 if holder is None:
@@ -227,6 +227,10 @@ class Warehouse(DuckDBResource):
                     ) from error
                 # Short and uneven waits: doubling ones starve whoever came first.
                 time.sleep(random.uniform(0.01, 0.08))
+                continue
+            # DuckDB would draw bars of its own over ours, and into logs.
+            connection.execute("SET enable_progress_bar = false").fetchall()
+            return connection
 
     @contextmanager
     def transaction(self) -> Iterator[Transaction]:

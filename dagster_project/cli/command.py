@@ -1,9 +1,16 @@
 """What a command is."""
 
 import argparse
+import os
+import shlex
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
+
+_DECISIVE = ("PERSONAX_HOME", "PERSONAX_PROFILE", "PERSONAX_RATERS")
+"""Environment variables without which a command would do something else."""
 
 
 @dataclass(frozen=True)
@@ -30,3 +37,16 @@ class Command:
         parser = commands.add_parser(self.name, help=self.summary, description=self.summary)
         self.configure(parser)
         parser.set_defaults(execute=self.execute)
+
+
+def no_options(parser: argparse.ArgumentParser) -> None:
+    """Take no options."""
+
+
+def command_line() -> str:
+    """Return the command that was given, as it can be given again from any shell."""
+    settings = [
+        f"{name}={shlex.quote(value)}" for name in _DECISIVE if (value := os.environ.get(name))
+    ]
+    program = sys.argv[0] if Path(sys.argv[0]).name == "personax" else "personax"
+    return " ".join([*settings, shlex.join([program, *sys.argv[1:]])])

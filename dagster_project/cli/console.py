@@ -13,19 +13,40 @@ from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
     Progress,
+    ProgressColumn,
     SpinnerColumn,
+    Task,
     TaskID,
     TextColumn,
     TimeElapsedColumn,
     TimeRemainingColumn,
 )
 from rich.table import Table
+from rich.text import Text
 
 from personax_assets.progress import install
 from personax_assets.warehouse import StageRecord
 
 _MARKS = {"ok": "[green]✓[/]", "skipped": "[yellow]–[/]", "degraded": "[red]![/]",
           "failed": "[red]✗[/]"}  # fmt: skip
+
+
+class _RateColumn(ProgressColumn):
+    """Units per second or minute of a piece of work; nothing for the bar of all stages."""
+
+    def render(self, task: Task) -> Text:
+        speed = task.finished_speed or task.speed
+        if not task.fields["even"] or not speed:
+            return Text("")
+        rate = f"{speed:,.3g}/s" if speed >= 1 else f"{60 * speed:,.2g}/min"
+        return Text(rate, style="progress.data.speed")
+
+
+class _TimeLeftColumn(TimeRemainingColumn):
+    """Time left of a piece of work; stages are too unlike each other to tell it of them all."""
+
+    def render(self, task: Task) -> Text:
+        return super().render(task) if task.fields["even"] else Text("")
 
 
 class Board:
@@ -43,13 +64,14 @@ class Board:
             TextColumn("{task.description}"),
             BarColumn(),
             MofNCompleteColumn(),
+            _RateColumn(),
             TimeElapsedColumn(),
-            TimeRemainingColumn(),
+            _TimeLeftColumn(),
             console=self.console,
             transient=True,
             disable=not self.console.is_terminal,
         )
-        self._all = self._progress.add_task("all stages", total=n_stages)
+        self._all = self._progress.add_task("all stages", total=n_stages, even=False)
         self._work: dict[str, TaskID] = {}
 
     def __enter__(self) -> "Board":
@@ -88,7 +110,7 @@ class Board:
     def advanced(self, label: str, done: int, total: int) -> None:
         """Move the bar of a piece of work."""
         if label not in self._work:
-            self._work[label] = self._progress.add_task(label, total=total)
+            self._work[label] = self._progress.add_task(label, total=total, even=True)
         self._progress.update(self._work[label], completed=done, total=total)
 
 

@@ -7,10 +7,12 @@ import sys
 from collections.abc import Sequence
 from typing import NoReturn
 
-from dagster_project.cli import models, run, ui
+from dagster_project.cli import doctor, latents, models, report, run, ui
 from personax_assets.errors import PersonaXError
 
-_COMMANDS = (run.RUN, run.REFRESH, ui.UI, models.MODELS)
+_COMMANDS = (
+    run.RUN, run.REFRESH, ui.UI, models.MODELS, latents.LATENTS, report.REPORT, doctor.DOCTOR,
+)  # fmt: skip
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -3,13 +3,9 @@
 import argparse
 
 from dagster_project.build import build_resources
-from dagster_project.cli.command import Command
+from dagster_project.cli.command import Command, no_options
 from dagster_project.cli.console import print_table
 from dagster_project.home import Home
-
-
-def _no_options(parser: argparse.ArgumentParser) -> None:
-    """Take no options."""
 
 
 def _models(arguments: argparse.Namespace) -> int:
@@ -34,6 +30,6 @@ def _models(arguments: argparse.Namespace) -> int:
 MODELS = Command(
     "models",
     "list registered models with versions, aliases and why each became what it is",
-    _no_options,
+    no_options,
     _models,
 )

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from dagster_project.build import build_resources, definitions_of
-from dagster_project.cli.command import Command
+from dagster_project.cli.command import Command, command_line
 from dagster_project.cli.console import Board, print_table
 from dagster_project.graph import stages_of
 from dagster_project.home import Home
@@ -203,18 +203,26 @@ def launch(resources: Resources, todo: Sequence[Stage]) -> None:
 
 
 def _complain(stages: Sequence[Stage], records: dict[str, StageRecord]) -> int:
-    """Write one line per stage that did not succeed; return the exit status."""
+    """Say what did not succeed, what is safe and how to go on; return the exit status."""
     bad = [
         record
         for stage in stages
         if (record := records.get(stage.key)) and record.status in ("failed", "degraded")
     ]
-    for record in bad:
-        print(f"personax: {record.asset} {record.status}: {record.reason}", file=sys.stderr)
     missing = [stage.key for stage in stages if stage.key not in records]
-    if missing and not bad:
-        print(f"personax: not run: {', '.join(missing)}", file=sys.stderr)
-    return 1 if bad or missing else 0
+    if not bad and not missing:
+        return 0
+    lines = [f"{record.asset} {record.status}: {record.reason}" for record in bad]
+    if missing:
+        lines.append(f"not run{' for that reason' if bad else ''}: {', '.join(missing)}")
+    good = len(stages) - len(bad) - len(missing)
+    lines += [
+        f"safe: what was made by {good} of {len(stages)} stages, and every answer of a rater; "
+        "a stage that failed left its table as it was",
+        f"to go on: {command_line()}",
+    ]
+    print(*(f"personax: {line}" for line in lines), sep="\n", file=sys.stderr)
+    return 1
 
 
 def _print_summary(resources: Resources, subs: Sequence[SubDataset]) -> None:

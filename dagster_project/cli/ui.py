@@ -1,162 +1,156 @@
 """`personax ui`: the Dagster UI and the MLflow UI over a home.
 
-Belongs here: starting both servers, waiting until they answer, and stopping them for sure.
+Belongs here: which servers, on which addresses, and what a person is told. Does not belong here:
+starting and stopping processes (`servers`).
 """
 
 import argparse
+import ipaddress
 import os
 import signal
-import socket
-import subprocess
 import sys
-import time
-import urllib.request
-from dataclasses import dataclass
 from types import FrameType
 
 from dagster_project.cli.command import Command
-from dagster_project.home import PROJECT_ROOT, Home
+from dagster_project.home import Home
+from dagster_project.ports import LOOPBACK, free_port, holder, refusal
+from dagster_project.servers import Server, started, wait_until_one_ends, wait_until_up
 from personax_assets.errors import PersonaXError
 
-_HOST = "127.0.0.1"
-_START_TIMEOUT_S = 120.0
-_STOP_TIMEOUT_S = 15.0
+_DAGSTER_PORT, _MLFLOW_PORT = 3000, 5000
 
-
-@dataclass(frozen=True)
-class _Server:
-    """A web server to start."""
-
-    title: str
-    option: str
-    port: int
-    command: tuple[str, ...]
-    path: str
-
-    @property
-    def url(self) -> str:
-        return f"http://{_HOST}:{self.port}"
+_EXPOSED = (
+    "personax ui: WARNING: neither interface has a login. Whoever reaches {host} on these ports "
+    "can read all data, launch runs and delete models. Put an authenticating proxy in front."
+)
 
 
 def _options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--dagster-port", type=int, default=3000, metavar="PORT",
-                        help="port of the Dagster UI (default: 3000)")  # fmt: skip
-    parser.add_argument("--mlflow-port", type=int, default=5000, metavar="PORT",
-                        help="port of the MLflow UI (default: 5000)")  # fmt: skip
-
-
-def _servers(arguments: argparse.Namespace, home: Home) -> tuple[_Server, _Server]:
-    python = sys.executable
-    dagster = _Server(
-        "Dagster", "--dagster-port", arguments.dagster_port,
-        (python, "-m", "dagster", "dev", "-m", "dagster_project.definitions",
-         "--host", _HOST, "--port", str(arguments.dagster_port)),
-        "/server_info",
+    parser.add_argument(
+        "--dagster-port", type=int, metavar="PORT",
+        help=f"port of the Dagster UI (default: {_DAGSTER_PORT}, or the next free one)",
     )  # fmt: skip
-    mlflow = _Server(
-        "MLflow", "--mlflow-port", arguments.mlflow_port,
-        (python, "-m", "mlflow", "server", "--host", _HOST, "--port", str(arguments.mlflow_port),
-         "--workers", "1", "--backend-store-uri", home.tracking_uri,
-         "--default-artifact-root", str(home.artifacts)),
-        "/health",
+    parser.add_argument(
+        "--mlflow-port", type=int, metavar="PORT",
+        help=f"port of the MLflow UI (default: {_MLFLOW_PORT}, or the next free one)",
     )  # fmt: skip
-    return dagster, mlflow
-
-
-def _require_free(server: _Server) -> None:
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((_HOST, server.port))
-        except OSError as error:
-            raise PersonaXError(
-                f"port {server.port} for {server.title} cannot be had ({error.strerror}); stop "
-                f"what uses it or choose another with {server.option} PORT"
-            ) from error
-
-
-def _answers(server: _Server) -> bool:
-    try:
-        with urllib.request.urlopen(server.url + server.path, timeout=2) as reply:  # noqa: S310
-            return bool(reply.status == 200)
-    except OSError:
-        return False
+    parser.add_argument(
+        "--host", default=LOOPBACK, metavar="ADDRESS",
+        help=f"address to listen on (default: {LOOPBACK}, this machine alone)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--allow-remote", action="store_true",
+        help="let --host be an address that other machines reach; neither UI has a login",
+    )  # fmt: skip
 
 
 def _ui(arguments: argparse.Namespace) -> int:
+    _check_host(arguments.host, arguments.allow_remote)
     home = Home.from_environment()
     home.prepare()
-    servers = _servers(arguments, home)
-    for server in servers:
-        _require_free(server)
+    servers = [_dagster(arguments)]
+    remote = _remote_tracking(home)
+    if remote is None:
+        servers.append(_mlflow(arguments, home, taken=_port_of(servers[0])))
     environment = os.environ | {
         "PERSONAX_HOME": str(home.root),
         "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
         "MLFLOW_DISABLE_TELEMETRY": "true",
     }
     logs = home.root / "logs"
-    logs.mkdir(exist_ok=True)
-    processes: list[subprocess.Popen[bytes]] = []
-    signal.signal(signal.SIGTERM, _raise_interrupt)
+    # Set explicitly: a shell that starts us in the background has SIGINT ignored, for all heirs.
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, _interrupt)
     try:
-        for server in servers:
-            with (logs / f"{server.title.lower()}.log").open("ab") as log:
-                # A session of its own lets the whole family of processes be stopped together.
-                processes.append(subprocess.Popen(
-                    server.command, cwd=PROJECT_ROOT, env=environment, stdout=log,
-                    stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, start_new_session=True,
-                ))  # fmt: skip
-        _wait_until_up(servers, processes, str(logs))
-        print("Press Ctrl-C to stop both.", flush=True)
-        while all(process.poll() is None for process in processes):
-            time.sleep(0.5)
-        raise PersonaXError(f"a server ended by itself; its log is in {logs}")
+        _say(f"Starting over {home.root}; this takes about half a minute.")
+        with started(servers, environment, logs) as running:
+            wait_until_up(running, logs, lambda server: _say(f"{server.title:<8} {server.url}"))
+            if remote is not None:
+                _say(f"{'MLflow':<8} {remote} (MLFLOW_TRACKING_URI)")
+            _say("Press Ctrl-C to stop.")
+            wait_until_one_ends(running, logs)
     except KeyboardInterrupt:
-        print("Stopping.", flush=True)
-        return 0
-    finally:
-        _stop(processes)
+        _say("Stopped.")
+    return 0
 
 
-def _raise_interrupt(number: int, frame: FrameType | None) -> None:
+def _say(line: str) -> None:
+    print(line, flush=True)
+
+
+def _interrupt(number: int, frame: FrameType | None) -> None:
     raise KeyboardInterrupt
 
 
-def _wait_until_up(
-    servers: tuple[_Server, ...], processes: list["subprocess.Popen[bytes]"], logs: str
-) -> None:
-    waiting = list(zip(servers, processes, strict=True))
-    deadline = time.monotonic() + _START_TIMEOUT_S
-    while waiting:
-        for server, process in list(waiting):
-            if process.poll() is not None:
-                raise PersonaXError(f"{server.title} did not start; its log is in {logs}")
-            if _answers(server):
-                print(f"{server.title:<8} {server.url}", flush=True)
-                waiting.remove((server, process))
-        if time.monotonic() > deadline:
-            names = ", ".join(server.title for server, _ in waiting)
-            raise PersonaXError(f"no answer from {names} in {_START_TIMEOUT_S:.0f} s; see {logs}")
-        time.sleep(0.2)
-
-
-def _stop(processes: list["subprocess.Popen[bytes]"]) -> None:
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGKILL):
-        alive = [process for process in processes if _family_alive(process)]
-        for process in alive:
-            os.killpg(process.pid, number)
-        deadline = time.monotonic() + _STOP_TIMEOUT_S
-        while time.monotonic() < deadline and any(_family_alive(p) for p in alive):
-            time.sleep(0.1)
-
-
-def _family_alive(process: "subprocess.Popen[bytes]") -> bool:
-    process.poll()
+def _check_host(host: str, allow_remote: bool) -> None:
+    """Refuse an address that other machines reach, unless that is wanted."""
     try:
-        os.killpg(process.pid, 0)
-    except ProcessLookupError:
-        return False
-    return True
+        local = ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        raise PersonaXError(
+            f"--host {host}: is not an IP address; use {LOOPBACK}, or one of this machine's"
+        ) from None
+    if local:
+        return
+    if not allow_remote:
+        raise PersonaXError(
+            f"--host {host}: other machines would reach it, and neither interface has a login; "
+            f"leave it out, or add --allow-remote if that is what you want"
+        )
+    print(_EXPOSED.format(host=host), file=sys.stderr, flush=True)
+
+
+def _remote_tracking(home: Home) -> str | None:
+    """Return the address of an MLflow server that runs elsewhere; None if there is none."""
+    uri = home.tracking_uri
+    return uri if uri.startswith(("http:", "https:", "databricks")) else None
+
+
+def _dagster(arguments: argparse.Namespace) -> Server:
+    port = _port("Dagster", "--dagster-port", arguments, _DAGSTER_PORT)
+    return Server(
+        "Dagster", _url(arguments.host, port), "/server_info",
+        (sys.executable, "-m", "dagster", "dev", "-m", "dagster_project.definitions",
+         "--host", arguments.host, "--port", str(port)),
+    )  # fmt: skip
+
+
+def _mlflow(arguments: argparse.Namespace, home: Home, taken: int) -> Server:
+    port = _port("MLflow", "--mlflow-port", arguments, _MLFLOW_PORT, taken)
+    return Server(
+        "MLflow", _url(arguments.host, port), "/health",
+        (sys.executable, "-m", "mlflow", "server", "--host", arguments.host, "--port", str(port),
+         "--workers", "1", "--backend-store-uri", home.tracking_uri,
+         "--default-artifact-root", str(home.artifacts)),
+    )  # fmt: skip
+
+
+def _url(host: str, port: int) -> str:
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+def _port_of(server: Server) -> int:
+    return int(server.url.rpartition(":")[2])
+
+
+def _port(
+    title: str, option: str, arguments: argparse.Namespace, default: int, taken: int | None = None
+) -> int:
+    """Return the port asked for, or the default, or else the next free one."""
+    asked: int | None = getattr(arguments, option.removeprefix("--").replace("-", "_"))
+    wanted = default if asked is None else asked
+    refused = "taken by the other interface" if wanted == taken else refusal(wanted, arguments.host)
+    if refused is None:
+        return wanted
+    by = f"held by {who}" if (who := holder(wanted)) else refused
+    other = None if asked is not None else free_port(wanted + 1, arguments.host)
+    if other is None:
+        raise PersonaXError(
+            f"port {wanted} for {title} cannot be had ({by}); stop what uses it or choose another "
+            f"with {option} PORT"
+        )
+    _say(f"Port {wanted} is {by}; {title} takes {other}.")
+    return other
 
 
 UI = Command("ui", "start the Dagster UI and the MLflow UI on this machine", _options, _ui)

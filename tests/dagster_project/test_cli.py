@@ -6,12 +6,19 @@ import signal
 import socket
 import subprocess
 import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
+import polars as pl
 import pytest
 
 from dagster_project.cli.run import chosen_sub_datasets
+from personax_assets.datasets import ATHLEPERSONA
 from personax_assets.resources import SourceConfig
+from personax_assets.schemas import latent_names
 
 
 def personax(home: Path, *arguments: str, **environment: str) -> "subprocess.CompletedProcess[str]":
@@ -32,7 +39,9 @@ def complaint(run: "subprocess.CompletedProcess[str]") -> str:
     return lines[0]
 
 
-@pytest.mark.parametrize("command", ["run", "refresh", "ui", "models"])
+@pytest.mark.parametrize(
+    "command", ["run", "refresh", "ui", "models", "latents", "report", "doctor"]
+)
 def test_every_command_explains_itself(tmp_path: Path, command: str) -> None:
     run = personax(tmp_path, command, "--help")
     assert run.returncode == 0
@@ -95,8 +104,22 @@ def test_port_in_use(tmp_path: Path) -> None:
         busy.listen()
         port = str(busy.getsockname()[1])
         line = complaint(personax(tmp_path, "ui", "--dagster-port", port))
-    assert line.startswith(f"personax ui: port {port} for Dagster cannot be had")
+    assert line.startswith(
+        f"personax ui: port {port} for Dagster cannot be had (held by process {os.getpid()} ("
+    )
     assert "--dagster-port PORT" in line
+
+
+@pytest.mark.parametrize("address", ["0.0.0.0", "192.0.2.7", "::"])
+def test_ui_stays_on_this_machine_unless_told_otherwise(tmp_path: Path, address: str) -> None:
+    line = complaint(personax(tmp_path / "home", "ui", "--host", address))
+    assert f"--host {address}: other machines would reach it" in line
+    assert "--allow-remote" in line
+    assert not (tmp_path / "home").exists()
+
+
+def test_ui_address_that_is_none(tmp_path: Path) -> None:
+    assert "is not an IP address" in complaint(personax(tmp_path, "ui", "--host", "localhost"))
 
 
 def test_models_of_a_home_that_does_not_exist(tmp_path: Path) -> None:
@@ -113,23 +136,82 @@ def _free_port() -> int:
         return port
 
 
+@contextmanager
+def serving(home: Path, *options: str) -> Iterator["subprocess.Popen[str]"]:
+    """Run `personax ui`, started as a shell starts a background job: with SIGINT ignored."""
+    with subprocess.Popen(
+        [sys.executable, "-m", "dagster_project.cli", "ui", *options],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        env=os.environ | {"PERSONAX_HOME": str(home)},
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_IGN),
+    ) as ui:  # fmt: skip
+        try:
+            yield ui
+        finally:
+            ui.send_signal(signal.SIGTERM)
+
+
+def processes_of(home: Path) -> list[str]:
+    """Return the processes whose environment or command names the home."""
+    found = []
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            text = (process / "environ").read_bytes() + (process / "cmdline").read_bytes()
+        except OSError:
+            continue
+        if str(home).encode() in text:
+            found.append((process / "cmdline").read_bytes().replace(b"\0", b" ").decode())
+    return found
+
+
 @pytest.mark.slow
-def test_ui_starts_answers_and_leaves_no_process_behind(tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "dagster_project.cli", "ui", "--dagster-port",
-               str(_free_port()), "--mlflow-port", str(_free_port())]  # fmt: skip
-    environment = os.environ | {"PERSONAX_HOME": str(tmp_path)}
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment) as ui:
-        assert ui.stdout is not None
-        told = [ui.stdout.readline() for _ in range(3)]
-        assert {line.split()[0] for line in told[:2]} == {"Dagster", "MLflow"}
-        assert "Ctrl-C" in told[2]
-        ui.send_signal(signal.SIGTERM)
-        ui.stdout.read()
-        assert ui.wait(60) == 0
-    left = subprocess.run(
-        ["pgrep", "-f", str(tmp_path)], capture_output=True, text=True, check=False
-    )
-    assert left.stdout == ""
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_ui_tells_addresses_that_answer_and_leaves_no_process_behind(
+    tmp_path: Path, number: signal.Signals
+) -> None:
+    home = tmp_path / "home"
+    with socket.socket() as busy:
+        busy.bind(("127.0.0.1", 0))
+        busy.listen()
+        ports = ("--dagster-port", str(_free_port()), "--mlflow-port", str(_free_port()))
+        with serving(home, *ports) as ui:
+            assert ui.stdout is not None
+            assert "Starting over" in ui.stdout.readline()
+            told = dict(ui.stdout.readline().split() for _ in range(2))
+            assert "Ctrl-C" in ui.stdout.readline()
+            assert set(told) == {"Dagster", "MLflow"}
+            for address in told.values():
+                assert address.startswith("http://127.0.0.1:")
+                with urllib.request.urlopen(address, timeout=30) as reply:
+                    assert reply.status == 200
+                port = int(address.rpartition(":")[2])
+                assert listening_addresses(port) == {"0100007F"}, "loopback alone"
+            assert len(processes_of(home)) > 2
+            ui.send_signal(number)
+            time.sleep(0.2)
+            ui.send_signal(number)  # an impatient second one must not leave anybody behind
+            assert ui.stdout.read() == "Stopped.\n"
+            assert ui.wait(60) == 0
+    assert processes_of(home) == []
+
+
+def listening_addresses(port: int) -> set[str]:
+    """Return the local addresses, in hexadecimal, on which a port listens."""
+    rows = [line.split() for table in ("tcp", "tcp6")
+            for line in Path(f"/proc/net/{table}").read_text().splitlines()[1:]]  # fmt: skip
+    local = [row[1].split(":") for row in rows if row[3] == "0A"]
+    return {address for address, number in local if int(number, 16) == port}
+
+
+@pytest.mark.slow
+def test_ui_says_which_server_did_not_start_and_stops_the_other(tmp_path: Path) -> None:
+    (tmp_path / "mlflow.db").write_text("this is no database" * 100)
+    run = personax(tmp_path, "ui", "--dagster-port", str(_free_port()), "--mlflow-port",
+                   str(_free_port()))  # fmt: skip
+    line = complaint(run)
+    assert "MLflow did not start" in line
+    assert str(tmp_path / "logs" / "mlflow.log") in line
+    assert processes_of(tmp_path) == []
 
 
 @pytest.mark.parametrize(
@@ -147,3 +229,53 @@ def test_no_invented_people_come_unasked_to_a_home_of_real_ones(
 ) -> None:
     sources = {name: SourceConfig(kind=kind) for name, kind in kinds.items()}
     assert [sub.name for sub in chosen_sub_datasets(dataset, sources)] == expected
+
+
+def warehouse_with_latents(home: Path) -> None:
+    from personax_assets.schemas import sub_dataset_tables
+    from personax_assets.warehouse import Warehouse
+
+    tables = sub_dataset_tables(ATHLEPERSONA)
+    people = pl.DataFrame({"person_id": ["a", "b"], "simulated": [True, True]})
+    warehouse = Warehouse(database=str(home / "warehouse.duckdb"))
+    rows = {
+        "bios": people.with_columns(name=pl.lit("N"), source=pl.lit("synthetic")),
+        "latents": people.select("person_id", face_1=pl.Series([0.5, None]),
+                                 model_version=pl.lit("3")),
+    }  # fmt: skip
+    with warehouse.transaction() as transaction:
+        for name, frame in rows.items():
+            schema = tables[name]
+            missing = [c for c in schema.polars if c not in frame.columns]
+            full = frame.with_columns(pl.lit(None).alias(column) for column in missing)
+            transaction.replace(schema, ATHLEPERSONA.table(name), full)
+
+
+@pytest.mark.parametrize("suffix", [".parquet", ".csv"])
+def test_latents_as_a_file(tmp_path: Path, suffix: str) -> None:
+    warehouse_with_latents(tmp_path)
+    out = tmp_path / f"latents{suffix}"
+    run = personax(tmp_path, "latents", "--dataset", "athlepersona", "--out", str(out))
+    assert run.returncode == 0, run.stderr
+    assert run.stdout == f"2 athletes (invented people), model version 3: {out}\n"
+    frame = pl.read_parquet(out) if suffix == ".parquet" else pl.read_csv(out)
+    assert frame.columns == ["person_id", *latent_names(ATHLEPERSONA), "model_version", "simulated"]
+    assert frame["face_1"].to_list() == [0.5, None]
+    assert frame["simulated"].all()
+    assert not list(tmp_path.glob(".latents*"))
+
+
+def test_latents_that_cannot_be_written(tmp_path: Path) -> None:
+    warehouse_with_latents(tmp_path)
+    ask = ("latents", "--dataset", "athlepersona", "--out")
+    line = complaint(personax(tmp_path, *ask, str(tmp_path / "none" / "x.csv")))
+    assert "cannot be written (No such file or directory)" in line
+    assert "must end in .parquet or .csv" in complaint(personax(tmp_path, *ask, "latents.xlsx"))
+    line = complaint(personax(tmp_path, "latents", "--dataset", "celebpersona", "--out", "x.csv"))
+    assert "no latents of the public figures (none were computed yet)" in line
+
+
+def test_report_of_a_home_that_does_not_exist(tmp_path: Path) -> None:
+    line = complaint(personax(tmp_path / "none", "report"))
+    assert "there is nothing to report yet" in line
+    assert not (tmp_path / "none").exists(), "looking must not create anything"
