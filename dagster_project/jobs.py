@@ -27,6 +27,9 @@ TRAINING = ("crl_model",)
 
 PUBLISHING = ("report",)
 
+DATASET_TAG = "personax/dataset"
+"""Run tag: the sub-dataset that a run is about, or `all`."""
+
 ALL_LEAGUES = {
     "dagster/asset_partition_range_start": ATHLEPERSONA.partitions[0],
     "dagster/asset_partition_range_end": ATHLEPERSONA.partitions[-1],
@@ -43,12 +46,18 @@ def refresh_stages(stages: Sequence[Stage], sub: SubDataset) -> tuple[Stage, ...
     )
 
 
+def dataset_tag(stages: Sequence[Stage]) -> dict[str, str]:
+    """Return the run tag that says which sub-dataset stages are about."""
+    names = {stage.layout.sub.name for stage in stages}
+    return {DATASET_TAG: names.pop() if len(names) == 1 else "all"}
+
+
 def _job(name: str, stages: Sequence[Stage], description: str, stale: bool = True) -> "Job":
     return dg.define_asset_job(
         name,
         selection=[dg.AssetKey(stage.key.split("/")) for stage in stages],
         description=description,
-        tags={ONLY_STALE_TAG: "true"} if stale else {},
+        tags=dataset_tag(stages) | ({ONLY_STALE_TAG: "true"} if stale else {}),
     )
 
 

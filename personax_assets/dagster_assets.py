@@ -15,6 +15,7 @@ from personax_assets.execution import execute
 from personax_assets.progress import observer
 from personax_assets.resources import Resources
 from personax_assets.stage import Stage, StageResult, StageRun, checks_of
+from personax_assets.table_schema import Column, TableSchema
 from personax_assets.warehouse import StageRecord
 
 ONLY_STALE_TAG = "personax/only_stale"
@@ -34,9 +35,7 @@ def asset_of(stage: Stage) -> dg.AssetsDefinition:
     if schema is not None:
         metadata["dagster/column_schema"] = dg.TableSchema(
             columns=[
-                dg.TableColumn(
-                    c.name, c.type, c.description, dg.TableColumnConstraints(nullable=c.nullable)
-                )
+                dg.TableColumn(c.name, c.type, c.description, _constraints(schema, c))
                 for c in schema.columns
             ]
         )
@@ -86,6 +85,21 @@ def asset_of(stage: Stage) -> dg.AssetsDefinition:
         )
 
     return materialise
+
+
+def _constraints(schema: TableSchema, column: Column) -> dg.TableColumnConstraints:
+    """Return what the checks hold a column to, as the UI shows it."""
+    other = []
+    if column.name in schema.key:
+        other.append("key" if len(schema.key) == 1 else "part of the key")
+    if column.minimum is not None:
+        other.append(f"≥ {column.minimum:g}")
+    if column.maximum is not None:
+        other.append(f"≤ {column.maximum:g}")
+    if column.values:
+        other.append(f"one of {', '.join(column.values)}")
+    unique = schema.key == (column.name,)
+    return dg.TableColumnConstraints(nullable=column.nullable, unique=unique, other=other)
 
 
 def _partitions(context: dg.AssetExecutionContext, stage: Stage) -> tuple[str, ...]:

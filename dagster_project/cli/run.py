@@ -14,7 +14,7 @@ from dagster_project.cli.command import Command, command_line
 from dagster_project.cli.console import Board, print_table
 from dagster_project.graph import stages_of
 from dagster_project.home import Home
-from dagster_project.jobs import ALL_LEAGUES, refresh_stages
+from dagster_project.jobs import ALL_LEAGUES, dataset_tag, refresh_stages
 from dagster_project.profiles import DEFAULT_SEED, sources_of, synthetic_source
 from personax_assets.dagster_assets import ONLY_STALE_TAG
 from personax_assets.datasets import ATHLEPERSONA, SUB_DATASETS, SubDataset
@@ -170,7 +170,8 @@ def _conclude(resources: Resources, subs: Sequence[SubDataset], stages: Sequence
     else:
         print("Everything is up to date.")
     records = resources.warehouse.stages()
-    if any(record.status == "failed" for record in records.values()):
+    failed = {asset for asset, record in records.items() if record.status == "failed"}
+    if failed and not any(asset.endswith("/report") for asset in failed):
         # The report stage does not run after a failure, but the report should tell of it.
         write_report(resources.home / "report", run_info(resources), collect_all(resources))
     _print_summary(resources, subs)
@@ -183,7 +184,7 @@ def launch(resources: Resources, todo: Sequence[Stage]) -> None:
 
     import dagster as dg
 
-    tags = {ONLY_STALE_TAG: "true", "personax/launched_by": "command line"}
+    tags = {ONLY_STALE_TAG: "true", "personax/launched_by": "command line", **dataset_tag(todo)}
     if any(stage.partitions for stage in todo):
         tags |= ALL_LEAGUES
     logging.getLogger("dagster").setLevel(logging.CRITICAL)

@@ -10,6 +10,7 @@ from personax_assets.bios.history import history_delta
 from personax_assets.bios.sources import RawBatch
 from personax_assets.datasets import SubDataset
 from personax_assets.errors import PersonaXError
+from personax_assets.pictures import places
 from personax_assets.progress import progress
 from personax_assets.resources import Sources
 from personax_assets.schemas import quarantine
@@ -82,7 +83,14 @@ def bios_stages(layout: Layout) -> tuple[Stage, ...]:
             name: round(1 - clean.bios[name].null_count() / max(clean.bios.height, 1), 4)
             for name in clean.bios.columns
         }
-        return StageResult(writes, {"rows": dict(clean.counts), "known_share": completeness})
+        return StageResult(
+            writes,
+            {
+                "rows": dict(clean.counts),
+                "known_share": completeness,
+                **places(sub, clean.bios),
+            },
+        )
 
     return raw_bios, bios
 

@@ -5,6 +5,7 @@ import polars as pl
 from personax_assets.checks import EMBEDDINGS_FINITE, Check, Verdict
 from personax_assets.embeddings import expected_embedding_hashes
 from personax_assets.errors import SkipStageError
+from personax_assets.pictures import Pictures, contact_sheet
 from personax_assets.progress import progress
 from personax_assets.stage import Layout, Stage, StageResult, StageRun, stage
 
@@ -51,7 +52,9 @@ def face_stages(layout: Layout) -> tuple[Stage, ...]:
         with progress(f"{sub.title}: faces", len(new)) as advance:
             for batch in crop_faces(new, advance=advance):
                 run.upsert(batch)
-        return StageResult((run.deleting(gone),), {"new": len(new), "gone": gone.height})
+        return StageResult(
+            (run.deleting(gone),), {"new": len(new), "gone": gone.height, **_drawn_faces(run)}
+        )
 
     @stage(
         layout, "face_embeddings", group="sources", deps=("face_crops",),
@@ -126,6 +129,18 @@ def _photographs_version(run: StageRun) -> dict[str, str]:
     from personax_assets.faces.photographs import folder_fingerprint
 
     return {"photographs": folder_fingerprint(folder)}
+
+
+def _drawn_faces(run: StageRun) -> Pictures:
+    """Return the contact sheet of drawn portraits; photographs of real people stay where they are.
+
+    The sheet is kept in the instance's database for ever.
+    """
+    sample = run.warehouse.query(
+        f"SELECT crop FROM {run.table} WHERE status = 'ok' AND simulated "
+        "ORDER BY person_id, measurement LIMIT 36"
+    )
+    return contact_sheet(run.sub, sample["crop"].to_list())
 
 
 def _crop_images(run: StageRun, rows: pl.DataFrame) -> pl.DataFrame:

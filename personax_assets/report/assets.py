@@ -1,5 +1,7 @@
 """The report stage: the HTML page that people read."""
 
+import dagster as dg
+
 from personax_assets.stage import Layout, Stage, StageResult, StageRun, stage
 
 _SHOWN = (
@@ -19,17 +21,32 @@ def report_stages(layout: Layout) -> tuple[Stage, ...]:
 
     @stage(layout, "report", group="release", deps=_SHOWN, kinds=("python", "html"))
     def report(run: StageRun) -> StageResult:
-        """One self-contained page per sub-dataset, and an index that sets them side by side."""
+        """A self-contained page on the sub-dataset, and one on both that holds everything."""
         from personax_assets.report.collect import collect_all, run_info
+        from personax_assets.report.summary import summary_rows
         from personax_assets.report.write import write_report
 
         folder = run.resources.home / "report"
-        index = write_report(folder, run_info(run.resources), collect_all(run.resources))
+        reports = collect_all(run.resources)
+        index = write_report(folder, run_info(run.resources), reports)
         page = folder / f"{layout.sub.name}.html"
-        size = f"{page.stat().st_size / 1024:.0f} KiB"
+        own = next(report for report in reports if report.sub == layout.sub)
+        figures = "\n".join(
+            f"| {_cell(what)} | {_cell(value)} |" for what, value in summary_rows(own, False)
+        )
         return StageResult(
-            metadata={"page": str(page), "index": str(index), "size": size},
+            metadata={
+                "page": dg.MetadataValue.path(page),
+                "everything": dg.MetadataValue.path(index),
+                "size": f"{page.stat().st_size / 1024:.0f} KiB",
+                "in_numbers": dg.MetadataValue.md(f"| | value |\n|---|---|\n{figures}"),
+            },
             data_version=run.run_id or "written",
         )
 
     return (report,)
+
+
+def _cell(text: str) -> str:
+    """Return text as a cell of a Markdown table."""
+    return text.strip().replace("|", "\\|")

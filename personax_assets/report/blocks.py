@@ -5,7 +5,7 @@ here: HTML itself, or what is said.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar, Literal
 
 from markupsafe import Markup
@@ -183,11 +183,26 @@ Block = (
 
 @dataclass(frozen=True)
 class Section:
-    """A part of a page with an entry in its table of contents."""
+    """A section of a page with an entry in its table of contents.
+
+    Parameters
+    ----------
+    id, title : str
+        Its anchor and its headline.
+    blocks : sequence of Block
+        What is in it.
+    part : str
+        The part of the page it belongs to, in a page of several parts.
+    """
 
     id: str
     title: str
     blocks: Sequence[Block]
+    part: str = ""
+
+    def within(self, part: str, prefix: str) -> "Section":
+        """Return the section as a section of a part, with an anchor of its own."""
+        return replace(self, id=f"{prefix}-{self.id}", part=part)
 
 
 @dataclass(frozen=True)

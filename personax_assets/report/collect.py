@@ -5,6 +5,7 @@ Belongs here: reading. Does not belong here: drawing or writing pages.
 
 from datetime import UTC, datetime
 from importlib.metadata import version
+from platform import python_version
 
 import polars as pl
 
@@ -30,7 +31,7 @@ def run_info(resources: Resources) -> RunInfo:
     }
     return RunInfo(
         when=datetime.now(UTC),
-        versions={name: version(name) for name in _LIBRARIES},
+        versions={"python": python_version(), **{name: version(name) for name in _LIBRARIES}},
         seed=resources.models.seed,
         home=str(resources.home),
         raters=raters,

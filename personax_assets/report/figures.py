@@ -62,8 +62,10 @@ class GridCell:
         Role of its colour; empty for a cell in which there is nothing to show.
     text : str
         What is written in it.
+    below : str
+        What is written under that, smaller.
     strong : bool
-        Whether in bold.
+        Whether `text` is in bold.
     flag : str
         Role of the colour of a small mark in its corner; empty for none.
     frame : str
@@ -74,6 +76,7 @@ class GridCell:
 
     colour: str
     text: str = ""
+    below: str = ""
     strong: bool = False
     flag: str = ""
     frame: str = ""
@@ -139,9 +142,14 @@ def cell_grid(
                 axes.add_artist(Polygon(corner, facecolor=LIGHT[cell.flag], linewidth=0))
             if cell.text:
                 axes.text(
-                    x + w / 2, y + h / 2, cell.text, ha="center", va="center_baseline",
-                    size=text_size, weight="bold" if cell.strong else "normal",
-                    color=LIGHT[ink_on(cell.colour)],
+                    x + w / 2, y + h * (0.32 if cell.below else 0.5), cell.text, ha="center",
+                    va="center_baseline", size=text_size,
+                    weight="bold" if cell.strong else "normal", color=LIGHT[ink_on(cell.colour)],
+                )  # fmt: skip
+            if cell.below:
+                axes.text(
+                    x + w / 2, y + h * 0.75, cell.below, ha="center", va="center_baseline",
+                    size=7.2, color=LIGHT[ink_on(cell.colour)],
                 )  # fmt: skip
     return figure
 

@@ -54,6 +54,7 @@ from personax_assets.report.words import (
     number,
     p_markup,
     p_plain,
+    p_short,
     quantity,
     short,
     trait_header,
@@ -105,8 +106,8 @@ def level1_section(report: SubDatasetReport) -> Section:
         Heading("The five tests, pair by pair"),
         Swatches("Colour: p-value", P_LEGEND),
         Prose(
-            "Number: effect size; bold where q < 0.05. A triangle marks an assumption of the test "
-            "that does not hold for the pair; · a test that does not apply.",
+            "Number: effect size, bold where q < 0.05; below it q. A triangle marks an assumption "
+            "of the test that does not hold for the pair; · a test that does not apply.",
             style="note",
         ),
         Pictures([_heatmap(report, grid, test) for test in TESTS]),
@@ -149,8 +150,9 @@ def _heatmap(report: SubDatasetReport, grid: Grid, test: str) -> Picture:
         for j, trait in enumerate(TRAITS)
     }
     figure = figures.cell_grid(
-        [variable_label(v) for v in variables], [trait_header(t) for t in TRAITS], cells
-    )
+        [variable_label(v) for v in variables], [trait_header(t) for t in TRAITS], cells,
+        row_height=25,
+    )  # fmt: skip
     dependent = [
         f"{trait} with {variable_label(variable)}"
         for (trait, variable), row in rows.items()
@@ -177,6 +179,7 @@ def _cell(trait: str, variable: str, row: Row | None) -> figures.GridCell:
     return figures.GridCell(
         p_step(row),
         short(row["effect_size"]),
+        "" if q_value is None else f"q\u2009{p_short(q_value)}",
         strong=q_value is not None and q_value < ALPHA,
         flag="caution" if row["warning"] else "",
         tip=tip(trait, variable, row),

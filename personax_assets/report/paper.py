@@ -11,7 +11,15 @@ from personax_assets.datasets import FACE_ATTRIBUTES, TRAITS
 from personax_assets.report.blocks import Block, Callout, Prose, Section, Table, Text
 from personax_assets.report.grid import Grid, main_grid
 from personax_assets.report.model import SubDatasetReport
-from personax_assets.report.words import listed, number, quantity, variable_label
+from personax_assets.report.traits import quality_values, raters_of
+from personax_assets.report.words import (
+    clean,
+    listed,
+    number,
+    percent,
+    quantity,
+    variable_label,
+)
 
 Finder = Callable[[SubDatasetReport, Grid | None], str]
 
@@ -73,6 +81,36 @@ def _graph(report: SubDatasetReport, grid: Grid | None) -> str:
     )
 
 
+def _raters(report: SubDatasetReport, grid: Grid | None) -> str:
+    """Say how often each rater gave no answer and hesitated."""
+    values = quality_values(report)
+    told = []
+    for rater in raters_of(report):
+        shares = [values.get((rater, "all", m), (None, 0))[0] for m in ("missing", "hesitation")]
+        if any(share is not None for share in shares):
+            told.append(f"{clean(rater, 20)} {' and '.join(map(percent, shares))}")
+    if not told:
+        return "no rater was asked"
+    return f"No answer, and hesitation: {'; '.join(told)}. Other models were not asked"
+
+
+def _scale(report: SubDatasetReport, grid: Grid | None) -> str:
+    return "That scale is used; the others were not compared in this run"
+
+
+_RATERS = (
+    Finding(
+        "Of ten language models compared, ChatGPT-4o came out best overall (0.96), then "
+        "Gemini-2.5-Pro and Llama-4; missing answers and hesitation were among the criteria",
+        _raters,
+    ),
+    Finding(
+        "Of numeric and textual output on 3- and 5-point scales, the numeric 3-point scale varied "
+        "least",
+        _scale,
+    ),
+)
+
 _PLACE = Finding(
     "Latitude and longitude: moderate dependence with traits",
     _dependent(("latitude", "longitude")),
@@ -94,6 +132,7 @@ FINDINGS: dict[str, tuple[Finding, ...]] = {
             "stability → grooming, skin tone → attractiveness → facial expression",
             _graph,
         ),
+        *_RATERS,
     ),
     "celebpersona": (
         Finding(
@@ -105,6 +144,7 @@ FINDINGS: dict[str, tuple[Finding, ...]] = {
             _attributes,
         ),
         _PLACE,
+        *_RATERS,
     ),
 }
 

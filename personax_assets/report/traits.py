@@ -5,7 +5,8 @@ computing agreement (it is a table).
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
 import polars as pl
 
@@ -34,8 +35,11 @@ from personax_assets.report.words import (
     short,
 )
 
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
 _VALUES = (0.0, 1.0, 1.5, 2.0, 2.5, 3.0)
-_VALUE_NAMES = ("insufficient information", "1 low", "1.5", "2 medium", "2.5", "3 high")
+VALUE_NAMES = ("insufficient information", "1 low", "1.5", "2 medium", "2.5", "3 high")
 
 _MEASURES: tuple[tuple[str, str], ...] = (
     ("missing", "No answer"),
@@ -61,8 +65,10 @@ def raters_of(report: SubDatasetReport) -> list[str]:
 def quality_values(report: SubDatasetReport) -> dict[tuple[str, str, str], tuple[float, int]]:
     """Return the known measures of rater quality: (rater, trait, measure) to value and n."""
     quality = report.frame("rater_quality")
-    if quality is None:
-        return {}
+    return {} if quality is None else _known_measures(quality)
+
+
+def _known_measures(quality: pl.DataFrame) -> dict[tuple[str, str, str], tuple[float, int]]:
     known = quality.filter(pl.col("value").is_not_null() & pl.col("value").is_not_nan())
     return {
         (row["rater"], row["trait"], row["measure"]): (row["value"], row["n"] or 0)
@@ -92,7 +98,7 @@ def traits_section(report: SubDatasetReport, run: RunInfo) -> Section:
     if agreement is not None:
         pictures.append(agreement)
     blocks += [
-        Swatches("Score", list(zip(SCORES, _VALUE_NAMES, strict=True))),
+        Swatches("Score", list(zip(SCORES, VALUE_NAMES, strict=True))),
         Pictures(pictures),
     ]
     if values:
@@ -108,21 +114,33 @@ def _rater(name: str, run: RunInfo) -> str:
     return f"{clean(name)} ({clean(about, 120)})" if about else clean(name)
 
 
+def value_shares(scores: pl.DataFrame, raters: Sequence[str]) -> list[tuple[str, list[float]]]:
+    """Return the share of each value among the scores by each rater and their median.
+
+    Parameters
+    ----------
+    scores : DataFrame
+        Rows of `trait_scores`.
+    raters : sequence of str
+        Its columns of raters.
+    """
+    bars = []
+    for label, column in (*((r, r) for r in raters), ("aggregate", "score")):
+        known = scores[column].drop_nulls().cast(pl.Float64)
+        n = max(known.len(), 1)
+        bars.append((clean(label, 12), [float(known.eq(value).sum() / n) for value in _VALUES]))
+    return bars
+
+
 def _distributions(report: SubDatasetReport, scores: pl.DataFrame, raters: list[str]) -> Picture:
     groups = []
     told = []
     for trait in TRAITS:
         of_trait = scores.filter(pl.col("trait") == trait)
-        bars = []
-        for label, column in (*((r, r) for r in raters), ("aggregate", "score")):
-            known = of_trait[column].drop_nulls().cast(pl.Float64)
-            n = max(known.len(), 1)
-            shares = [known.eq(value).sum() / n for value in _VALUES]
-            bars.append((clean(label, 12), [float(share) for share in shares]))
-        groups.append((trait.capitalize(), bars))
+        groups.append((trait.capitalize(), value_shares(of_trait, raters)))
         mean = of_trait["score"].cast(pl.Float64).mean()
         told.append(f"{trait} {number(mean if isinstance(mean, float) else None)}")
-    figure = figures.stacked_shares(groups, SCORES, _VALUE_NAMES)
+    figure = figures.stacked_shares(groups, SCORES, VALUE_NAMES)
     alt = f"Shares of each score per trait and rater. Mean aggregate: {', '.join(told)}."
     return Picture(
         inline_svg(figure, f"{report.sub.name}-scores", alt),
@@ -132,9 +150,14 @@ def _distributions(report: SubDatasetReport, scores: pl.DataFrame, raters: list[
     )
 
 
-def _agreement(
-    report: SubDatasetReport, values: Mapping[tuple[str, str, str], tuple[float, int]]
-) -> Picture | None:
+def agreement_rows(quality: pl.DataFrame) -> list[tuple[str, float, float, float]]:
+    """Return alpha per trait with its interval, of the traits of which it is known."""
+    return _intervals(_known_measures(quality))
+
+
+def _intervals(
+    values: Mapping[tuple[str, str, str], tuple[float, int]],
+) -> list[tuple[str, float, float, float]]:
     rows = []
     for trait in TRAITS:
         alpha, low, high = (
@@ -143,11 +166,22 @@ def _agreement(
         )
         if math.isfinite(alpha):
             rows.append((trait.capitalize(), alpha, low, high))
+    return rows
+
+
+def agreement_figure(rows: Sequence[tuple[str, float, float, float]]) -> "Figure":
+    """Draw what `agreement_rows` returned, with Krippendorff's customary marks."""
+    marks = {0.667: "tentative", 0.8: "reliable"}
+    return figures.intervals(rows, "Krippendorff’s α (ordinal)", marks)
+
+
+def _agreement(
+    report: SubDatasetReport, values: Mapping[tuple[str, str, str], tuple[float, int]]
+) -> Picture | None:
+    rows = _intervals(values)
     if not rows:
         return None
-    figure = figures.intervals(
-        rows, "Krippendorff’s α (ordinal)", {0.667: "tentative", 0.8: "reliable"}
-    )
+    figure = agreement_figure(rows)
     told = ", ".join(f"{label.lower()} {alpha:.2f}" for label, alpha, *_ in rows)
     return Picture(
         inline_svg(figure, f"{report.sub.name}-agreement", f"Agreement between raters: {told}."),

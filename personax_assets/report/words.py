@@ -39,6 +39,9 @@ _HYPHENATED = dict(
 )  # fmt: skip
 
 
+_SUPERSCRIPT = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
+
+
 def clean(text: object, limit: int = 60) -> str:
     """Return text that is safe to draw: one line, no control characters, not too long."""
     spaced = "".join(
@@ -115,6 +118,16 @@ def p_plain(p_value: float | None, log10_p: float | None) -> str:
     """Return a p-value in plain text."""
     parts = _scientific(p_value, log10_p)
     return parts if isinstance(parts, str) else f"{parts[0]}e−{parts[1]}"
+
+
+def p_short(p_value: float) -> str:
+    """Return a p-value as in a crowded figure: `.042`, or the power of ten that bounds it."""
+    if p_value >= 0.995:
+        return "1"
+    if p_value >= 0.001:
+        return f"{p_value:.{2 if p_value >= 0.1 else 3}f}".replace("0.", ".", 1)
+    exponent = max(math.ceil(math.log10(p_value)), -300) if p_value > 0 else -300
+    return "<10" + str(exponent).translate(_SUPERSCRIPT)
 
 
 def p_markup(p_value: float | None, log10_p: float | None) -> Markup:

@@ -42,7 +42,7 @@ INDEX = "index.html"
 
 
 def write_report(folder: Path, run: RunInfo, reports: Sequence[SubDatasetReport]) -> Path:
-    """Write a page per sub-dataset and an index that sets them side by side.
+    """Write the page that holds everything, and a page per sub-dataset.
 
     The pages need nothing outside themselves: no script, no font, no address. The same values
     give the same bytes.
@@ -59,15 +59,16 @@ def write_report(folder: Path, run: RunInfo, reports: Sequence[SubDatasetReport]
     Returns
     -------
     Path
-        The index.
+        The page that holds everything.
     """
     folder.mkdir(parents=True, exist_ok=True)
     with drawing_style():
-        for report in reports:
+        chapters = [sub_sections(report, run) for report in reports]
+        for report, sections in zip(reports, chapters, strict=True):
             others = [other for other in reports if other is not report]
-            links = [(INDEX, "Overview"), *_links(others)]
-            _write(folder / _file(report), sub_page(run, report, links))
-        _write(folder / INDEX, index_page(run, reports))
+            links = [(INDEX, "Everything"), *((_file(o), o.sub.title) for o in others)]
+            _write(folder / _file(report), sub_page(run, report, sections, links))
+        _write(folder / INDEX, index_page(run, reports, chapters))
     return folder / INDEX
 
 
@@ -75,15 +76,9 @@ def _file(report: SubDatasetReport) -> str:
     return f"{report.sub.name}.html"
 
 
-def _links(reports: Sequence[SubDatasetReport]) -> list[tuple[str, str]]:
-    return [(_file(report), report.sub.title) for report in reports]
-
-
-def sub_page(run: RunInfo, report: SubDatasetReport, links: Sequence[tuple[str, str]] = ()) -> Page:
-    """Return the page of one sub-dataset."""
+def sub_sections(report: SubDatasetReport, run: RunInfo) -> list[Section]:
+    """Return everything about one sub-dataset that follows its opening section."""
     sections = (
-        overview_section(report),
-        run_section(run, [report]),
         people_section(report),
         faces_section(report),
         traits_section(report, run),
@@ -94,37 +89,53 @@ def sub_page(run: RunInfo, report: SubDatasetReport, links: Sequence[tuple[str, 
         stages_section(report),
         use_section(report),
     )
+    return [section for section in sections if section is not None]
+
+
+def sub_page(
+    run: RunInfo,
+    report: SubDatasetReport,
+    sections: Sequence[Section],
+    links: Sequence[tuple[str, str]] = (),
+) -> Page:
+    """Return the page of one sub-dataset, with what `sub_sections` returned."""
     return Page(
         report.sub.title,
         f"Traits, faces and bios of {report.sub.people}",
         banner(run, [report]),
-        [section for section in sections if section is not None],
+        [overview_section(report), run_section(run, [report]), *sections],
         links,
     )
 
 
-def index_page(run: RunInfo, reports: Sequence[SubDatasetReport]) -> Page:
-    """Return the page that sets the sub-datasets side by side."""
-    sections: list[Section | None] = [
+def index_page(
+    run: RunInfo, reports: Sequence[SubDatasetReport], chapters: Sequence[Sequence[Section]]
+) -> Page:
+    """Return the page that holds everything: the sub-datasets side by side, then each in full."""
+    opening: list[Section | None] = [
         *(_summary(report) for report in reports),
         side_by_side_section(reports),
         comparison_section(reports),
         _levels(),
         run_section(run, reports),
     ]
+    full = [
+        section.within(report.sub.title, report.sub.name)
+        for report, sections in zip(reports, chapters, strict=True)
+        for section in sections
+    ]
     titles = listed([report.sub.title for report in reports])
     return Page(
         "PersonaX",
         f"Multimodal data on behaviour traits as language models infer them: {titles}",
         banner(run, reports),
-        [section for section in sections if section is not None],
-        _links(reports),
+        [*(section for section in opening if section is not None), *full],
     )
 
 
 def _summary(report: SubDatasetReport) -> Section:
-    more = Markup('<a class="more" href="{}">The full report on {}</a>').format(
-        _file(report), report.sub.title
+    more = Markup('<a class="more" href="#{}-people">{} in full</a>').format(
+        report.sub.name, report.sub.title
     )
     findings = list(brief(report))
     blocks: list[Block] = [tiles(report)]

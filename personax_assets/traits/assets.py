@@ -9,6 +9,7 @@ from personax_assets.checks import EMBEDDINGS_FINITE, Check, Verdict
 from personax_assets.datasets import TRAITS
 from personax_assets.embeddings import expected_embedding_hashes
 from personax_assets.errors import SkipStageError
+from personax_assets.pictures import agreement, score_shares
 from personax_assets.progress import progress
 from personax_assets.stage import Layout, Stage, StageResult, StageRun, stage
 
@@ -33,7 +34,8 @@ def trait_stages(layout: Layout) -> tuple[Stage, ...]:
         scores = scores_of(answers(run))
         scored = scores.filter(pl.col("score").is_not_null()).height
         nobody = None if scored else f"nobody rated the {sub.people}"
-        return StageResult((run.replacing(scores),), {"scored": scored}, skipped=nobody)
+        shown = {} if nobody else score_shares(scores, layout.raters)
+        return StageResult((run.replacing(scores),), {"scored": scored, **shown}, skipped=nobody)
 
     @stage(
         layout, "rater_quality", group="traits", deps=(*names, "trait_scores"),
@@ -45,7 +47,8 @@ def trait_stages(layout: Layout) -> tuple[Stage, ...]:
 
         if run.read("trait_scores", ("n_raters",), "n_raters > 0").is_empty():
             raise SkipStageError(f"nobody rated the {sub.people}")
-        return StageResult((run.replacing(quality_of(answers(run), run.read("trait_scores"))),))
+        quality = quality_of(answers(run), run.read("trait_scores"))
+        return StageResult((run.replacing(quality),), agreement(quality))
 
     @stage(
         layout, "text_embeddings", group="traits", deps=(*names, "bios"),

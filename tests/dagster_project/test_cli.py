@@ -203,17 +203,6 @@ def listening_addresses(port: int) -> set[str]:
     return {address for address, number in local if int(number, 16) == port}
 
 
-@pytest.mark.slow
-def test_ui_says_which_server_did_not_start_and_stops_the_other(tmp_path: Path) -> None:
-    (tmp_path / "mlflow.db").write_text("this is no database" * 100)
-    run = personax(tmp_path, "ui", "--dagster-port", str(_free_port()), "--mlflow-port",
-                   str(_free_port()))  # fmt: skip
-    line = complaint(run)
-    assert "MLflow did not start" in line
-    assert str(tmp_path / "logs" / "mlflow.log") in line
-    assert processes_of(tmp_path) == []
-
-
 @pytest.mark.parametrize(
     ("dataset", "kinds", "expected"),
     [

@@ -19,6 +19,8 @@ from personax_assets.report.summary import summary_rows
 from personax_assets.report.svg import drawing_style
 from personax_assets.report.traits import traits_section
 from personax_assets.report.truth import recovery, truth_section
+from personax_assets.report.words import p_short, short
+from personax_assets.schemas import TESTS
 
 
 def tables(section: Section) -> list[Table]:
@@ -66,6 +68,20 @@ def test_traits_show_every_rater_and_measure(athletes: SubDatasetReport, run_inf
     assert rows["… openness"] == ["10\u00a0%"] * 3
     assert rows["Cost (US dollars)"] == ["–"] * 3
     assert len(table(section, "κ").rows) == 1
+
+
+def test_q_and_effect_size_stand_in_every_cell_of_a_heatmap(athletes: SubDatasetReport) -> None:
+    with drawing_style():
+        section = level1_section(athletes)
+    drawn = next(b for b in section.blocks if isinstance(b, Pictures)).pictures
+    grid = main_grid(athletes)
+    assert grid is not None
+    for picture, test in zip(drawn, TESTS, strict=True):
+        made = [row for row in grid.by_pair(test).values() if row["p_value"] is not None]
+        assert made
+        for row in made:
+            assert f">q\u2009{p_short(row['q_value']).replace('<', '&lt;')}<" in picture.svg
+            assert f">{short(row['effect_size'])}<" in picture.svg
 
 
 def test_level_1_draws_five_tests_and_lists_all_numbers(athletes: SubDatasetReport) -> None:

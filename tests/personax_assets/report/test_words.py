@@ -36,6 +36,15 @@ def test_p_values_are_written_with_their_magnitude(
     assert words.p_plain(p, log10_p) == text
 
 
+@pytest.mark.parametrize(
+    ("q", "text"),
+    [(1.0, "1"), (0.42, ".42"), (0.05, ".050"), (0.0049, ".005"), (0.00099, "<10⁻³"),
+     (2e-17, "<10⁻¹⁶"), (1e-20, "<10⁻²⁰"), (0.0, "<10⁻³⁰⁰")],
+)  # fmt: skip
+def test_crowded_figures_get_a_short_q(q: float, text: str) -> None:
+    assert words.p_short(q) == text
+
+
 def test_small_p_values_have_a_superscript_on_pages() -> None:
     assert words.p_markup(2e-7, None) == "2.0\u00a0×\u00a010<sup>−7</sup>"
     assert words.p_markup(0.0, None) == "&lt; 10⁻³⁰⁰" or "<" not in words.p_markup(0.0, None)

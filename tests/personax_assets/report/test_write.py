@@ -10,7 +10,7 @@ import pytest
 from personax_assets.datasets import ATHLEPERSONA, CELEBPERSONA
 from personax_assets.report.model import RunInfo, SubDatasetReport
 from personax_assets.report.svg import drawing_style
-from personax_assets.report.write import render, sub_page, write_report
+from personax_assets.report.write import render, sub_page, sub_sections, write_report
 from tests.personax_assets.report.conftest import make_report, typed
 from tests.personax_assets.report.page import Page
 
@@ -87,6 +87,17 @@ class TestEveryPage:
         assert "prefers-color-scheme:dark" in html
         drawings = re.findall(r"<svg.*?</svg>", html, re.DOTALL)
         assert not re.findall(r'(?:fill|stroke)="#', "".join(drawings))
+
+
+def test_the_index_holds_everything_that_the_single_pages_hold(folder: Path) -> None:
+    index = Page((folder / "index.html").read_text("utf-8"))
+    for name in ("athlepersona", "celebpersona"):
+        page = Page((folder / f"{name}.html").read_text("utf-8"))
+        own = {a["id"] for a in page.all("section")} - {"overview", "run"}
+        assert {f"{name}-{section}" for section in own} <= set(index.ids)
+        drawn = {svg["aria-label"] for svg in page.all("svg") if "aria-label" in svg}
+        assert drawn <= {svg.get("aria-label") for svg in index.all("svg")}
+    assert not [a for a in index.all("a") if not a["href"].startswith("#")], "one file is enough"
 
 
 def test_same_input_gives_the_same_bytes(folder: Path, tmp_path: Path, run_info: RunInfo) -> None:
@@ -177,7 +188,8 @@ def test_every_table_may_be_missing_or_empty(
     for name in athletes.frames:
         emptied = replace(athletes, frames={**athletes.frames, name: athletes.frames[name].clear()})
         with drawing_style():
-            Page(render(sub_page(run_info, emptied)))
+            sections = sub_sections(emptied, run_info)
+            Page(render(sub_page(run_info, emptied, sections)))
         assert emptied.frame(name) is None
     nothing = replace(athletes, frames={}, training=None, stages=athletes.stages.clear())
     assert nothing.frame("bios") is None
