@@ -1,11 +1,12 @@
 # The commands of the README. Each makes the environment it needs in .venv first.
 #   make run [ARGS="--scale paper"]   make test   make test-all   make ui   make clean
+#   make docs   make axe
 
 PYTHON ?= python3
 BIN := .venv/bin
 ARGS ?=
 
-.PHONY: run ui test test-all lint clean
+.PHONY: run ui test test-all lint docs axe clean
 
 run: .venv/installed
 	$(BIN)/personax run $(ARGS)
@@ -23,6 +24,17 @@ lint: .venv/installed-test
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+docs: .venv/installed
+	$(BIN)/python -m personax_assets.data_model > docs/data-model.md
+
+# The accessibility rules that a test holds the report against; tests fetch nothing themselves.
+axe: build/axe/axe.min.js
+
+build/axe/axe.min.js:
+	@mkdir -p build/axe
+	npm pack --silent --pack-destination build/axe axe-core@4.11.0
+	tar -xzf build/axe/axe-core-4.11.0.tgz -C build/axe --strip-components=1 package/axe.min.js
 
 clean:
 	rm -rf .venv build *.egg-info

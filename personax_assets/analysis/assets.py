@@ -74,6 +74,7 @@ def analysis_stages(layout: Layout) -> tuple[Stage, ...]:
 
         The new version becomes champion if it loads back and is not worse on held-out people.
         """
+        from personax_assets.analysis.model_card import write_model_card
         from personax_assets.analysis.publishing import train_and_register
 
         people = _people(run)
@@ -86,6 +87,10 @@ def analysis_stages(layout: Layout) -> tuple[Stage, ...]:
             seed=run.resources.models.seed,
             dagster_run=run.run_id,
             source=f"{run.warehouse.database}#{sub.name}",
+        )  # fmt: skip
+        write_model_card(
+            run.resources.models.tracking(), sub, published.version, len(people.person_ids),
+            simulated=planted is not None,
         )  # fmt: skip
         return StageResult(
             metadata={
