@@ -9,6 +9,9 @@ import pytest
 if TYPE_CHECKING:
     from selenium.webdriver import Chrome
 
+PATIENCE_S = 600
+"""Seconds that one step in the browser may take on a busy machine."""
+
 Open = Callable[[int, int], "Chrome"]
 """Opens a browser of a width and a height in pixels."""
 
@@ -34,6 +37,7 @@ def open_browser() -> Iterator[Open]:
         service = webdriver.ChromeService(executable_path=driver)
         chrome = webdriver.Chrome(options=options, service=service)
         opened.append(chrome)
+        chrome.command_executor.client_config.timeout = PATIENCE_S
         # A window cannot be made as narrow as a phone; the page can.
         chrome.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", {
             "width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 600,

@@ -6,7 +6,7 @@ import pytest
 
 from personax_assets.report.model import RunInfo, SubDatasetReport
 from personax_assets.report.write import write_report
-from tests.browser.conftest import Open
+from tests.browser.conftest import PATIENCE_S, Open
 from tests.personax_assets.report.conftest import athletes, celebs, run_info
 
 __all__ = ["athletes", "celebs", "run_info"]  # fixtures of the report's own tests
@@ -61,7 +61,7 @@ def test_axe_finds_no_serious_violation(open_browser: Open, folder: Path, scheme
     browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {
         "features": [{"name": "prefers-color-scheme", "value": scheme}],
     })  # fmt: skip
-    browser.set_script_timeout(300)
+    browser.set_script_timeout(PATIENCE_S)
     for name in PAGES:
         browser.get((folder / name).as_uri())
         browser.execute_script(AXE.read_text("utf-8"))
