@@ -15,10 +15,13 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from dagster_project.cli.run import chosen_sub_datasets
+from dagster_project.build import build_resources
+from dagster_project.cli.run import _complain, chosen_sub_datasets
+from dagster_project.graph import stages_of
 from personax_assets.datasets import ATHLEPERSONA
 from personax_assets.resources import SourceConfig
 from personax_assets.schemas import latent_names
+from personax_assets.warehouse import StageRecord
 
 
 def personax(home: Path, *arguments: str, **environment: str) -> "subprocess.CompletedProcess[str]":
@@ -268,3 +271,29 @@ def test_report_of_a_home_that_does_not_exist(tmp_path: Path) -> None:
     line = complaint(personax(tmp_path / "none", "report"))
     assert "there is nothing to report yet" in line
     assert not (tmp_path / "none").exists(), "looking must not create anything"
+
+
+def test_a_failed_run_ends_with_what_failed_what_is_safe_and_how_to_go_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("PERSONAX_HOME", str(tmp_path / "a home"))
+    monkeypatch.setattr(sys, "argv", [".venv/bin/personax", "run", "--dataset", "athlepersona"])
+    stages = [s for s in stages_of(build_resources()) if s.layout.sub == ATHLEPERSONA]
+    records = {s.key: StageRecord(s.key, "ok", {}) for s in stages if s.name != "report"}
+    assert _complain(stages[:-1], records) == 0
+    assert capsys.readouterr().err == ""
+    reason = "gemini has no answer for 12 of 420 people (quota 12)"
+    records["athlepersona/trait_texts_gemini"] = StageRecord(
+        "athlepersona/trait_texts_gemini", "degraded", {}, reason
+    )
+    assert _complain(stages, records) == 1
+    lines = capsys.readouterr().err.splitlines()
+    assert lines[0] == f"personax: athlepersona/trait_texts_gemini degraded: {reason}"
+    assert lines[1] == "personax: not run for that reason: athlepersona/report"
+    assert lines[2].startswith(
+        f"personax: safe: what was made by {len(stages) - 2} of {len(stages)} stages"
+    )
+    assert lines[3] == (
+        f"personax: to go on: PERSONAX_HOME='{tmp_path}/a home' .venv/bin/personax run "
+        "--dataset athlepersona"
+    )

@@ -98,3 +98,33 @@ def test_the_sensor_launches_when_a_roster_changes(defs: dg.Definitions, home: H
     more = {"athlepersona": SourceConfig(people=11)}
     larger = definitions_of(build_resources("demo", home, sources_of(home, more)))
     assert tick(larger, cursor)[0] == 1
+
+
+def test_columns_show_type_meaning_and_what_checks_hold_them_to(defs: dg.Definitions) -> None:
+    schemas = {
+        key: spec.metadata["dagster/column_schema"]
+        for key, spec in specs(defs).items()
+        if "dagster/column_schema" in spec.metadata
+    }
+    assert {"athlepersona/bios", "celebpersona/latents"} <= schemas.keys()
+    for key, schema in schemas.items():
+        for column in schema.columns:
+            assert column.type, f"{key} {column.name}"
+            assert column.description, f"{key} {column.name}"
+    bios = {column.name: column.constraints for column in schemas["athlepersona/bios"].columns}
+    assert bios["person_id"].unique
+    assert bios["person_id"].other == ["key"]
+    assert not bios["person_id"].nullable
+    assert bios["latitude"].other == ["≥ -90", "≤ 90"]
+    assert bios["country_basis"].other == ["one of nationality, birth"]
+
+
+def test_what_can_be_launched_is_described_and_its_runs_can_be_found(defs: dg.Definitions) -> None:
+    jobs = {job.name: job for job in defs.resolve_all_job_defs() if not job.name.startswith("__")}
+    for name, job in jobs.items():
+        assert job.description, name
+        assert job.tags["personax/dataset"] in ("all", "athlepersona", "celebpersona"), name
+    assert jobs["bootstrap"].tags["personax/dataset"] == "all"
+    assert jobs["refresh_celebs"].tags["personax/dataset"] == "celebpersona"
+    assert all(schedule.description for schedule in defs.schedules or ())
+    assert all(sensor.description for sensor in defs.sensors or ())
