@@ -133,7 +133,12 @@ def bios(sub: SubDataset) -> TableSchema:
         ("person_id",),
         (
             _key("person_id", PERSON, raw + "source", raw + "source_id"),
-            Column("name", "VARCHAR", "Full name.", nullable=False, lineage=(raw + "name",)),
+            Column(
+                "name",
+                "VARCHAR",
+                "Full name; NULL where a source knows an id and nothing that names the person.",
+                lineage=(raw + "name",),
+            ),
             *(
                 Column(
                     f"birth_{part}",

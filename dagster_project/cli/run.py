@@ -18,7 +18,7 @@ from dagster_project.jobs import ALL_LEAGUES, refresh_stages
 from dagster_project.profiles import DEFAULT_SEED, sources_of, synthetic_source
 from personax_assets.dagster_assets import ONLY_STALE_TAG
 from personax_assets.datasets import ATHLEPERSONA, SUB_DATASETS, SubDataset
-from personax_assets.errors import PersonaXError
+from personax_assets.errors import PersonaXError, TermsError
 from personax_assets.locking import exclusive
 from personax_assets.resources import Resources, SourceConfig, check_claim, read_manifest
 from personax_assets.stage import Stage, stale
@@ -78,10 +78,10 @@ def chosen_sub_datasets(
 
 
 def _wanted(
-    arguments: argparse.Namespace, claimed: Mapping[str, SourceConfig]
+    arguments: argparse.Namespace, claimed: Mapping[str, SourceConfig], kept: Path
 ) -> tuple[tuple[SubDataset, ...], dict[str, SourceConfig]]:
     """Return the sub-datasets asked for and the sources that were asked for explicitly."""
-    real = _real_sources(arguments)
+    real = _real_sources(arguments, kept)
     subs = chosen_sub_datasets(arguments.dataset, {**claimed, **real})
     invented = bool(arguments.scale) or arguments.seed is not None
     for name in real:
@@ -98,8 +98,11 @@ def _wanted(
     return subs, {sub.name: synthetic_source(sub.name, scale, seed) for sub in subs}
 
 
-def _real_sources(arguments: argparse.Namespace) -> dict[str, SourceConfig]:
-    """Return the sources of real people that the options name, by sub-dataset."""
+def _real_sources(arguments: argparse.Namespace, kept: Path) -> dict[str, SourceConfig]:
+    """Return the sources of real people that the options name, by sub-dataset.
+
+    Terms of a source are shown until they are accepted.
+    """
     from personax_assets.bios.descriptions import load_description
 
     sources: dict[str, SourceConfig] = {}
@@ -117,6 +120,11 @@ def _real_sources(arguments: argparse.Namespace) -> dict[str, SourceConfig]:
     for file in arguments.source:
         path = _existing(file, "--source")
         description = load_description(Path(path))
+        try:
+            description.admit(kept)
+        except TermsError as error:
+            print(error.terms)
+            raise
         name = description.sub.name
         if name in sources:
             raise PersonaXError(
@@ -139,7 +147,7 @@ def _run(arguments: argparse.Namespace) -> int:
     home = Home.from_environment()
     home.prepare()
     claimed = read_manifest(home.manifest)
-    subs, wanted = _wanted(arguments, claimed)
+    subs, wanted = _wanted(arguments, claimed, home.sources)
     for sub in subs:
         if sub.name in wanted:
             check_claim(home.manifest, claimed, sub, wanted[sub.name])

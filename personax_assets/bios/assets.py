@@ -56,8 +56,9 @@ def bios_stages(layout: Layout) -> tuple[Stage, ...]:
         writes = [_replace_raw(run, partition, batch) for partition, batch in batches.items()]
         counts = {str(name or "all"): dict(batch.counts) for name, batch in batches.items()}
         problem = "; ".join(dict.fromkeys(failures)) or None
-        described = str(run.resources.sources.config(sub))
-        return StageResult(writes, {"rows": counts, "source": described}, problem)
+        metadata = {"rows": counts, "source": str(run.resources.sources.config(sub))}
+        terms = next((batch.terms for batch in batches.values() if batch.terms), None)
+        return StageResult(writes, metadata | ({"terms": terms} if terms else {}), problem)
 
     @stage(layout, "bios", group="sources", deps=("raw_bios",))
     def bios(run: StageRun) -> StageResult:

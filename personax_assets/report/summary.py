@@ -42,7 +42,13 @@ def _people(report: SubDatasetReport) -> str:
     bios = report.frame("bios")
     if bios is None:
         return "none"
-    return f"{count(bios.height)} {report.sub.people}{' (simulated)' if report.simulated else ''}"
+    people = f"{count(bios.height)} {report.sub.people}"
+    if report.simulated:
+        return f"{people} (simulated)"
+    nameless = bios["name"].null_count()
+    if nameless == bios.height:
+        return f"{people}, identities only: faces and attributes, no bios, no traits"
+    return f"{people}, {count(nameless)} of them nameless" if nameless else people
 
 
 def _crops(report: SubDatasetReport) -> str:

@@ -101,6 +101,13 @@ def _texts_stage(layout: Layout, rater: str) -> Stage:
 
         config, source = run.resources.raters.config(rater), run.resources.sources.config(sub)
         people = run.read("bios", ("person_id", "name", sub.stratum))
+        named = people.filter(pl.col("name").is_not_null())
+        if named.is_empty() and not people.is_empty():
+            nobody = run.replacing(not_rated(people, sub, config))
+            return StageResult((nobody,), skipped=(
+                f"nobody can be asked about nameless {sub.people}; a list of people in the "
+                "description of the source says who they are"
+            ))  # fmt: skip
         if config.simulated and source.kind != "synthetic":
             nobody = run.replacing(not_rated(people, sub, config))
             return StageResult((nobody,), skipped=(
@@ -109,7 +116,7 @@ def _texts_stage(layout: Layout, rater: str) -> Stage:
             ))  # fmt: skip
         if config.simulated:
             config = replace(config, provider=simulated_provider(source.seed))
-        requests = build_requests(people, sub, config)
+        requests = build_requests(named, sub, config)
         expected = pl.DataFrame(
             {"person_id": [r.person_id for r in requests], "input_hash": [r.key for r in requests]},
             schema={"person_id": pl.String, "input_hash": pl.String},

@@ -83,6 +83,21 @@ def test_sources_that_are_described_wrongly(tmp_path: Path, yaml: str, said: str
     assert said in line
 
 
+def test_terms_of_a_release_are_shown_until_they_are_accepted(tmp_path: Path) -> None:
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "LICENSE").write_text("For Sundays only.")
+    (tmp_path / "data" / "people.csv").write_text("id,lg\n1,NBA\n")
+    path = tmp_path / "release.yaml"
+    path.write_text(
+        "kind: release\ndataset: athlepersona\nfolder: data\n"
+        "columns: {source_id: id, league: {from: lg, values: {NBA: NBA}}}\n"
+    )
+    run = personax(tmp_path / "home", "run", "--source", str(path))
+    assert "For Sundays only." in run.stdout
+    assert "add the line 'accepted_terms: " in complaint(run)
+    assert not (tmp_path / "home" / "sources.json").exists(), "the home is not bound yet"
+
+
 def test_options_that_contradict_each_other(tmp_path: Path) -> None:
     assert "--rosters-dir needs --rosters" in complaint(
         personax(tmp_path, "run", "--rosters-dir", str(tmp_path))

@@ -146,8 +146,8 @@ def _typed(raw: pl.DataFrame, sub: SubDataset, this_year: int) -> pl.DataFrame:
         pl.when(stated & ~valid.fill_null(False))
         .then(pl.lit("not degrees north and east: the country's coordinates stand in"))
         .alias("why_coordinates"),
-        pl.when(pl.col("name").is_null())
-        .then(pl.lit("no name: a person without one cannot be used"))
+        pl.when(pl.col("name").is_null() & pl.col("source_id").is_null())
+        .then(pl.lit("no name and no source id: such a person cannot be used"))
         .alias("why_name"),
         _unreadable("snapshot", "snapshot_at", "is not an ISO 8601 time").alias("why_snapshot"),
         pl.when(pl.col("written_country").is_not_null())
