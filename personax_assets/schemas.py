@@ -16,6 +16,9 @@ from personax_assets.traits.outcomes import Outcome
 TESTS = ("kci", "rcit", "hsic", "chi2", "gsq")
 """The five independence tests of the paper, in its order."""
 
+TEST_KEY = ("profile", "rater", "given", "trait", "variable", "test")
+"""What identifies a test of a grid."""
+
 PHOTOGRAPH_STATUSES = (
     "ok",
     "no_face",
@@ -463,7 +466,7 @@ def independence_tests(sub: SubDataset) -> TableSchema:
     return TableSchema(
         "independence_tests",
         "One independence test of one trait against one variable.",
-        ("profile", "rater", "given", "trait", "variable", "test"),
+        TEST_KEY,
         (
             Column(
                 "profile",
@@ -507,6 +510,67 @@ def independence_tests(sub: SubDataset) -> TableSchema:
             ),
             Column("status", "VARCHAR", "`ok`, or why there is no p-value.", nullable=False),
             Column("warning", "VARCHAR", "Assumption of the test that does not hold."),
+        ),
+    )
+
+
+COMPARED = (
+    *("effect_size", "n", "p_value", "log10_p", "q_value", "dependent", "status", "warning"),
+)
+"""Columns of a test that the comparison has twice, once per sub-dataset."""
+
+STRATUM = "stratum"
+"""Stands in `given` for each sub-dataset's own stratum: league here, occupation there."""
+
+BOTH, NEITHER = "both", "neither"
+
+
+def shared_variables(subs: Sequence[SubDataset]) -> list[str]:
+    """Return the variables that all sub-datasets have, in the first one's order."""
+    return [v.name for v in subs[0].variables if all(v in sub.variables for sub in subs)]
+
+
+def level1_comparison(subs: Sequence[SubDataset]) -> TableSchema:
+    """Level I across two sub-datasets."""
+    places = (BOTH, *(sub.name for sub in subs), NEITHER)
+    tests = [f"{sub.name}/independence_tests" for sub in subs]
+    columns = {c.name: c for c in independence_tests(subs[0]).columns}
+    keys = [
+        replace(columns[name], lineage=tuple(f"{table}.{name}" for table in tests))
+        for name in TEST_KEY
+    ]
+    given = f"`{STRATUM}`: given {' or '.join(sub.stratum for sub in subs)}; NULL: given nothing."
+    return TableSchema(
+        "level1",
+        "One independence test of a variable that both sub-datasets have, in one and the other.",
+        TEST_KEY,
+        (
+            *(replace(c, description=given) if c.name == "given" else c for c in keys),
+            Column(
+                "dependent_in",
+                "VARCHAR",
+                "Where p < 0.05; NULL if one of the two tests could not be made.",
+                values=places,
+                lineage=tuple(f"{table}.dependent" for table in tests),
+            ),
+            Column(
+                "discovered_in",
+                "VARCHAR",
+                "Where q < 0.05; NULL if one of the two tests could not be made.",
+                values=places,
+                lineage=tuple(f"{table}.q_value" for table in tests),
+            ),
+            columns["effect_measure"],
+            *(
+                replace(
+                    columns[name],
+                    name=f"{sub.name}_{name}",
+                    description=f"{sub.title}: {columns[name].description}",
+                    lineage=(f"{table}.{name}",),
+                )
+                for sub, table in zip(subs, tests, strict=True)
+                for name in COMPARED
+            ),
         ),
     )
 
@@ -602,3 +666,8 @@ def sub_dataset_tables(
         latent_graph(sub),
     )
     return {table.name: table for table in tables}
+
+
+def comparison_tables(subs: Sequence[SubDataset]) -> dict[str, TableSchema]:
+    """Return every table across sub-datasets by name."""
+    return {table.name: table for table in (level1_comparison(subs),)}
