@@ -32,9 +32,13 @@ def layout_of(sub: SubDataset, resources: Resources) -> Layout:
 
 
 def comparison_layout(layouts: Sequence[Layout]) -> Layout:
-    """Return the layout across sub-datasets, which reads their tests."""
-    subs, name = tuple(layout.sub for layout in layouts), "independence_tests"
-    read = {layout.key(name): layout.tables[name] for layout in layouts}
+    """Return the layout across sub-datasets, which reads their tests and counts."""
+    subs = tuple(layout.sub for layout in layouts)
+    read = {
+        layout.key(name): layout.tables[name]
+        for layout in layouts
+        for name in ("independence_tests", "independence_counts")
+    }
     return Layout("comparison", subs, layouts[0].raters, {**comparison_tables(subs), **read})
 
 

@@ -19,6 +19,12 @@ TESTS = ("kci", "rcit", "hsic", "chi2", "gsq")
 TEST_KEY = ("profile", "rater", "given", "trait", "variable", "test")
 """What identifies a test of a grid."""
 
+PAIR = ("rater", "trait", "variable")
+"""What identifies a pair of columns that tests are made of."""
+
+AGGREGATE = "aggregate"
+"""Stands in `rater` for the median over raters."""
+
 PHOTOGRAPH_STATUSES = (
     "ok",
     "no_face",
@@ -460,6 +466,61 @@ def text_embeddings(sub: SubDataset, raters: Sequence[str] = DEFAULT_RATERS) -> 
     )
 
 
+def score_column(trait: str, rater: str) -> str:
+    """Return the name of the column of a score in `independence_people`."""
+    return f"{trait}_{rater}"
+
+
+def independence_people(sub: SubDataset, raters: Sequence[str] = DEFAULT_RATERS) -> TableSchema:
+    """Who is in the counts of Level I, with which values."""
+    columns = {c.name: c for c in bios(sub).columns}
+    return TableSchema(
+        "independence_people",
+        f"One {sub.person} with the values under which the counts of Level I hold it.",
+        ("person_id",),
+        (
+            _key("person_id", PERSON, "bios.person_id"),
+            *(
+                replace(columns[v.name], nullable=True, lineage=(f"bios.{v.name}",))
+                for v in sub.variables
+            ),
+            *(
+                Column(
+                    score_column(trait, rater),
+                    "DOUBLE",
+                    f"Score of {trait}: {rater}; NULL if there is none.",
+                    minimum=1,
+                    maximum=3,
+                    lineage=(f"trait_scores.{'score' if rater == AGGREGATE else rater}",),
+                )
+                for rater in (AGGREGATE, *raters)
+                for trait in TRAITS
+            ),
+        ),
+    )
+
+
+def independence_counts(sub: SubDataset) -> TableSchema:
+    """Contingency tables of Level I."""
+    counted = "independence_people"
+    return TableSchema(
+        "independence_counts",
+        f"So many {sub.people} have this score and this value of a variable: one cell of a table.",
+        (*PAIR, "stratum", "score", "number", "label"),
+        (
+            _key("rater", "`aggregate`, or a rater's name."),
+            Column("trait", "VARCHAR", "Big Five trait.", nullable=False, values=TRAITS),
+            _key("variable", "Column of `bios`."),
+            Column("stratum", "VARCHAR", f"The {sub.stratum}; NULL if unknown.",
+                   lineage=(f"{counted}.{sub.stratum}",)),
+            Column("score", "DOUBLE", "The score.", nullable=False, minimum=1, maximum=3),
+            Column("number", "DOUBLE", "The variable's value, if it is a number or yes (1) or no."),
+            Column("label", "VARCHAR", "The variable's value, if it is a word."),
+            Column("people", "BIGINT", "How many.", nullable=False, minimum=1),
+        ),
+    )  # fmt: skip
+
+
 def independence_tests(sub: SubDataset) -> TableSchema:
     """Level I."""
     data = ("trait_scores.score", *(f"bios.{v.name}" for v in sub.variables))
@@ -534,6 +595,7 @@ def level1_comparison(subs: Sequence[SubDataset]) -> TableSchema:
     """Level I across two sub-datasets."""
     places = (BOTH, *(sub.name for sub in subs), NEITHER)
     tests = [f"{sub.name}/independence_tests" for sub in subs]
+    counts = tuple(f"{sub.name}/independence_counts.people" for sub in subs)
     columns = {c.name: c for c in independence_tests(subs[0]).columns}
     keys = [
         replace(columns[name], lineage=tuple(f"{table}.{name}" for table in tests))
@@ -561,6 +623,49 @@ def level1_comparison(subs: Sequence[SubDataset]) -> TableSchema:
                 lineage=tuple(f"{table}.q_value" for table in tests),
             ),
             columns["effect_measure"],
+            Column(
+                "difference",
+                "DOUBLE",
+                f"Strength in {subs[0].title} less that in {subs[1].title}; for the median score "
+                "and the recommended settings.",
+                lineage=counts,
+            ),
+            Column("difference_low", "DOUBLE", "Lower end of its 95 % interval.", lineage=counts),
+            Column("difference_high", "DOUBLE", "Upper end of its 95 % interval.", lineage=counts),
+            Column(
+                "difference_p_value",
+                "DOUBLE",
+                "P-value of the strengths being equal.",
+                minimum=0,
+                maximum=1,
+                lineage=counts,
+            ),
+            Column(
+                "difference_q_value",
+                "DOUBLE",
+                "Benjamini-Hochberg adjusted, over traits and variables of the same condition and "
+                "test.",
+                minimum=0,
+                maximum=1,
+                lineage=counts,
+            ),
+            *(
+                Column(
+                    f"{sub.name}_{name}",
+                    "DOUBLE",
+                    f"{sub.title}: {what}",
+                    lineage=(f"{sub.name}/independence_counts.people",),
+                )
+                for sub in subs
+                for name, what in (
+                    (
+                        "strength",
+                        "squared effect size (cka: itself) less its mean under "
+                        "independence; comparable between groups of different sizes.",
+                    ),
+                    ("error", "standard error of the strength."),
+                )
+            ),
             *(
                 replace(
                     columns[name],
@@ -661,6 +766,8 @@ def sub_dataset_tables(
         trait_scores(sub, raters),
         rater_quality(sub, raters),
         text_embeddings(sub, raters).with_dimension(text_dimension),
+        independence_people(sub, raters),
+        independence_counts(sub),
         independence_tests(sub),
         latents(sub),
         latent_graph(sub),

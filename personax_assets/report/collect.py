@@ -18,7 +18,10 @@ from personax_assets.table_schema import TableSchema
 CROPS_SHOWN = 60
 """Faces on a contact sheet."""
 
-_NOT_SHOWN = ("raw_bios", "bios_history", "face_embeddings", "text_embeddings")
+_NOT_SHOWN = (
+    *("raw_bios", "bios_history", "face_embeddings", "text_embeddings"),
+    *("independence_people", "independence_counts"),
+)
 _LIBRARIES = ("personax", "dagster", "duckdb", "polars", "mlflow", "torch", "causal-learn")
 
 

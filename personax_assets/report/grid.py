@@ -21,10 +21,9 @@ from personax_assets.report.words import (
     number,
     variable_label,
 )
-from personax_assets.schemas import TESTS
+from personax_assets.schemas import AGGREGATE, TESTS
 
 ALPHA = 0.05
-AGGREGATE = "aggregate"
 
 _FEWEST = 10
 """People that a category needs to be named as the highest or the lowest."""

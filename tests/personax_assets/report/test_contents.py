@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import polars as pl
 
-from personax_assets.analysis.comparison import compared
+from personax_assets.analysis.comparison import STRENGTHS, compared
 from personax_assets.datasets import ATHLEPERSONA, TRAITS
 from personax_assets.report.blocks import Fold, Items, Pictures, Section, Table
 from personax_assets.report.comparison import comparison_section, side_by_side_section
@@ -168,7 +168,11 @@ def test_both_are_compared_on_what_they_share(
 ) -> None:
     reports = (athletes, celebs)
     subs = [report.sub for report in reports]
-    frame = compared(subs, [report.frames["independence_tests"] for report in reports])
+    frame = compared(
+        subs,
+        [report.frames["independence_tests"] for report in reports],
+        [pl.DataFrame(schema=STRENGTHS)] * 2,
+    )
     with drawing_style():
         section = comparison_section(subs, frame)
     assert section is not None
