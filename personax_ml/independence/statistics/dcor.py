@@ -219,7 +219,7 @@ def _grouped(axis: Axis, counts: FloatArray) -> tuple[Axis, FloatArray, IntArray
         return axis, counts, np.arange(len(axis))
     group = ((np.cumsum(counts) - counts / 2) / counts.sum() * _MAX_POINTS).astype(int)
     used, group = np.unique(group, return_inverse=True)
-    sizes: FloatArray = np.bincount(group, counts, len(used))
+    sizes = np.bincount(group, counts, len(used)).astype(float)
     centres = np.bincount(group, counts * axis.positions, len(used)) / sizes
     return Axis(axis.name, axis.spec, centres), sizes, group
 
