@@ -94,7 +94,7 @@ def strengths_of(
     from personax_ml.independence.columns import ColumnError
     from personax_ml.independence.counts import tables_of
     from personax_ml.independence.profiles import Kernels
-    from personax_ml.independence.strength import strength
+    from personax_ml.independence.strengths import strength
 
     kernels, kinds = Kernels(), kinds_of(sub)
     pairs = [(AGGREGATE, trait, variable) for trait in TRAITS for variable in variables]

@@ -12,7 +12,7 @@ import polars as pl
 from personax_assets.datasets import TRAITS, SubDataset
 from personax_assets.schemas import AGGREGATE, PAIR, score_column
 from personax_ml.independence.columns import VariableSpec
-from personax_ml.independence.counts import added, count_people, negative
+from personax_ml.independence.counts import add_counts, count_people, subtract_counts
 
 Pair = tuple[str, str, str]
 """Rater (or aggregate), trait and variable."""
@@ -115,8 +115,8 @@ def recounted(
     same = {"on": people.columns, "how": "anti", "nulls_equal": True}
     new = counted(people.join(stored.people, **same), sub, raters).counts  # type: ignore[arg-type]
     old = counted(stored.people.join(people, **same), sub, raters).counts  # type: ignore[arg-type]
-    change = added(new, negative(old))
-    counts = added(stored.counts, change)
+    change = subtract_counts(new, old)
+    counts = add_counts(stored.counts, change)
     if not _agree(counts, people, sub, raters):
         return counted(people, sub, raters), None
     return Counted(people, counts), set(change.select(PAIR).unique().iter_rows())

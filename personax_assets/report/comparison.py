@@ -32,6 +32,8 @@ from personax_assets.report.words import (
     TEST_NAMES,
     count,
     listed,
+    number,
+    p_plain,
     quantity,
     short,
     trait_header,
@@ -64,7 +66,7 @@ def comparison_section(
         The table `comparison.level1`.
     """
     frame = None if comparison is None else main_rows(comparison)
-    if len(subs) != 2 or frame is None:
+    if len(subs) != 2 or comparison is None or frame is None:
         return None
     tested = set(frame["variable"])
     common = [variable for variable in shared_variables(subs) if variable in tested]
@@ -77,7 +79,8 @@ def comparison_section(
         Swatches("Colour: p-value", P_LEGEND),
         Pictures([_picture(subs, frame, common, test) for test in ("kci", "hsic")]),
         _agreement(subs, frame),
-        Items(list(_differences(subs, frame))),
+        Items(list(_places(subs, frame))),
+        *_differences(subs, comparison),
     ]
     return Section("comparison", "Level I across both", blocks)
 
@@ -129,13 +132,43 @@ def _agreement(subs: Sequence[SubDataset], frame: pl.DataFrame) -> Table:
     return Table("Pairs called dependent (p < 0.05) in", columns, rows)
 
 
-def _differences(subs: Sequence[SubDataset], frame: pl.DataFrame) -> Iterator[tuple[str, str]]:
+def _places(subs: Sequence[SubDataset], frame: pl.DataFrame) -> Iterator[tuple[str, str]]:
     """Yield the pairs that KCI calls dependent in both, and in one only."""
     of_kci = frame.filter(pl.col("test") == "kci")
     labels = {BOTH: "In both"} | {sub.name: f"In {sub.title} only" for sub in subs}
     for place, label in labels.items():
         pairs = _pairs(of_kci.filter(pl.col("dependent_in") == place))
         yield label, (listed(pairs) or "none") + " (KCI)."
+
+
+def _differences(subs: Sequence[SubDataset], comparison: pl.DataFrame) -> Iterator[Block]:
+    """Yield the pairs whose dependence differs in strength, by distance correlation."""
+    tested = comparison.filter(
+        pl.col("test") == "hsic", pl.col("given").is_null(), pl.col("difference").is_not_null()
+    )
+    if tested.is_empty():
+        return
+    found = tested.filter(pl.col("difference_q_value") < ALPHA)
+    yield Prose(
+        "That one test is significant and another is not does not mean that they differ. Of "
+        f"{quantity(tested.height, 'pair', 'pairs')}, {count(found.height)} differ in strength "
+        "(recommended settings, q < 0.05). Strength is squared distance correlation less its mean "
+        "under independence; in brackets the 95 % interval of the difference."
+    )
+    if found.is_empty():
+        return
+    rows: list[list[Text]] = [
+        [
+            f"{row['trait']} – {variable_label(row['variable'])}",
+            *(number(row[f"{sub.name}_strength"], 3) for sub in subs),
+            f"{number(row['difference'], 3)} "
+            f"[{number(row['difference_low'], 3)}, {number(row['difference_high'], 3)}]",
+            p_plain(row["difference_q_value"], None),
+        ]
+        for row in found.sort("difference_p_value", "trait", "variable").iter_rows(named=True)
+    ]
+    columns = ("Pair", *(sub.title for sub in subs), "Difference", "q")
+    yield Table("Pairs that differ in strength", columns, rows)
 
 
 def _pairs(frame: pl.DataFrame) -> list[str]:

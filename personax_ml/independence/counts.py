@@ -77,15 +77,15 @@ def count_people(
     return pl.concat(parts)
 
 
-def added(counts: pl.DataFrame, more: pl.DataFrame) -> pl.DataFrame:
-    """Return the counts of two groups of people together."""
+def add_counts(counts: pl.DataFrame, more: pl.DataFrame) -> pl.DataFrame:
+    """Return the counts of two groups of people together, cells that come to nothing left out."""
     both = pl.concat([counts, more]).group_by(_CELL).agg(pl.col("people").sum())
     return both.filter(pl.col("people") != 0)
 
 
-def negative(counts: pl.DataFrame) -> pl.DataFrame:
-    """Return counts that, added, take people out."""
-    return counts.with_columns(-pl.col("people"))
+def subtract_counts(counts: pl.DataFrame, less: pl.DataFrame) -> pl.DataFrame:
+    """Take the people of `less` out; of people who were not in, negative counts remain."""
+    return add_counts(counts, less.with_columns(-pl.col("people")))
 
 
 def tables_of(

@@ -5,7 +5,7 @@ import pytest
 
 from personax_ml.independence import VariableSpec, encode, stratify
 from personax_ml.independence.statistics.dcor import distance_correlation
-from personax_ml.independence.strength import Strength, strength
+from personax_ml.independence.strengths import Strength, strength
 from personax_ml.independence.tables import Strata, crosstab, unconditional
 
 ORDINAL = VariableSpec("ordinal", discrete=True)
