@@ -14,7 +14,13 @@ import polars as pl
 from personax_ml.independence.columns import Column, ColumnError, FloatArray, VariableSpec, encode
 from personax_ml.independence.profiles import Kernels, Profile
 from personax_ml.independence.results import TestResult, failure
-from personax_ml.independence.run import DISCRETE_TESTS, PAPER_TESTS_GIVEN, TESTS, run_tests
+from personax_ml.independence.run import (
+    DISCRETE_TESTS,
+    PAPER_TESTS_GIVEN,
+    TESTS,
+    require_known,
+    run_tests,
+)
 from personax_ml.independence.tables import Strata, crosstab, stratify, unconditional
 
 PAPER_TESTS = ("kci", "rcit", "hsic", "chi2", "gsq")
@@ -145,9 +151,8 @@ def grid_from_tables(
     DataFrame
         As of `independence_grid`.
     """
-    unknown = sorted(set(tests) - set(TESTS))
-    if unknown:
-        raise ValueError(f"tests: unknown {', '.join(unknown)}; choose from {', '.join(TESTS)}")
+    require_known("tests", tests, TESTS)
+    require_known("profiles", profiles, get_args(Profile))
     kernels = Kernels()
     keys: list[tuple[str, str, str | None, str, str]] = []
     results: list[TestResult] = []
