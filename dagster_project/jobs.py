@@ -4,7 +4,7 @@ Belongs here: what can be launched and what launches itself. Does not belong her
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING
 
 import dagster as dg
@@ -34,19 +34,20 @@ ALL_LEAGUES = {
 """Run tags for one run over all leagues."""
 
 
-def refresh_stages(stages: Sequence[Stage], sub: SubDataset) -> tuple[Stage, ...]:
+def stages_about(stages: Sequence[Stage], subs: Collection[SubDataset]) -> tuple[Stage, ...]:
+    """Return the stages of these sub-datasets, and those across them and others."""
+    return tuple(stage for stage in stages if any(sub in subs for sub in stage.layout.subs))
+
+
+def refresh_stages(stages: Sequence[Stage], subs: Collection[SubDataset]) -> tuple[Stage, ...]:
     """Return what a refresh does: sources to tests and latents, no training."""
-    return tuple(
-        stage
-        for stage in stages
-        if stage.layout.sub == sub and stage.name not in (*TRAINING, *PUBLISHING)
-    )
+    return tuple(s for s in stages_about(stages, subs) if s.name not in (*TRAINING, *PUBLISHING))
 
 
 def _job(name: str, stages: Sequence[Stage], description: str, stale: bool = True) -> "Job":
     return dg.define_asset_job(
         name,
-        selection=[dg.AssetKey(stage.key.split("/")) for stage in stages],
+        selection=[dg.AssetKey.from_user_string(stage.key) for stage in stages],
         description=description,
         tags={ONLY_STALE_TAG: "true"} if stale else {},
     )
@@ -64,13 +65,13 @@ def jobs_of(stages: Sequence[Stage]) -> dict[str, "Job"]:
         ),
         _job(
             "refresh_athletes",
-            refresh_stages(stages, ATHLEPERSONA),
+            refresh_stages(stages, (ATHLEPERSONA,)),
             "AthlePersona from the rosters to tests and latents; work is done for new and "
             "changed athletes only, nothing is trained.",
         ),
         _job(
             "refresh_celebs",
-            refresh_stages(stages, CELEBPERSONA),
+            refresh_stages(stages, (CELEBPERSONA,)),
             "CelebPersona from its source to tests and latents; work is done for new and "
             "changed public figures only, nothing is trained.",
         ),

@@ -28,8 +28,8 @@ warnings.filterwarnings("ignore", message=".*backfill_policy.*", category=dg.Bet
 
 def asset_of(stage: Stage) -> dg.AssetsDefinition:
     """Make a stage a Dagster asset with its description, schema, lineage and checks."""
-    sub, schema = stage.layout.sub, stage.schema
-    key = dg.AssetKey([sub.name, stage.name])
+    layout, schema = stage.layout, stage.schema
+    key = dg.AssetKey.from_user_string(stage.key)
     metadata: dict[str, Any] = {}
     if schema is not None:
         metadata["dagster/column_schema"] = dg.TableSchema(
@@ -40,13 +40,13 @@ def asset_of(stage: Stage) -> dg.AssetsDefinition:
                 for c in schema.columns
             ]
         )
-        metadata["dagster/table_name"] = sub.table(stage.name)
+        metadata["dagster/table_name"] = layout.table(stage.name)
 
     @dg.asset(
         key=key,
-        deps=[dg.AssetKey([sub.name, name]) for name in stage.deps],
+        deps=[dg.AssetKey.from_user_string(name) for name in stage.upstream.values()],
         description=_description(stage),
-        group_name=f"{sub.name}_{stage.group}",
+        group_name=f"{layout.name}_{stage.group}" if stage.group else layout.name,
         kinds=set(stage.kinds),
         owners=[OWNER],
         code_version=stage.code_version,
@@ -100,7 +100,7 @@ def _description(stage: Stage) -> str:
 
 
 def _result_metadata(stage: Stage, record: StageRecord, result: StageResult) -> dict[str, Any]:
-    sub, schema = stage.layout.sub, stage.schema
+    schema = stage.schema
     metadata: dict[str, Any] = {"status": record.status, **result.metadata}
     if record.reason:
         metadata["reason"] = record.reason
@@ -110,12 +110,11 @@ def _result_metadata(stage: Stage, record: StageRecord, result: StageResult) -> 
     metadata["dagster/column_lineage"] = dg.TableColumnLineage(
         {
             column.name: [
-                dg.TableColumnDep(dg.AssetKey([sub.name, *source.split(".")[:1]]),
-                                  source.split(".")[1])
-                for source in column.lineage
+                dg.TableColumnDep(dg.AssetKey.from_user_string(stage.layout.key(table)), name)
+                for table, name in (source.split(".") for source in column.lineage)
             ]
             for column in schema.columns
             if column.lineage
         }
-    )  # fmt: skip
+    )
     return metadata

@@ -22,24 +22,41 @@ Write = Callable[[Transaction], None]
 
 @dataclass(frozen=True)
 class Layout:
-    """One sub-dataset with what the configuration adds to it.
+    """Stages whose tables share a DuckDB schema: those of one sub-dataset, or across several.
 
     Parameters
     ----------
-    sub : SubDataset
-        The sub-dataset.
+    name : str
+        The DuckDB schema and first part of every asset key.
+    subs : tuple of SubDataset
+        The sub-datasets that it is about.
     raters : tuple of str
         Names of the configured raters, in order.
     tables : mapping of str to TableSchema
-        Its tables by name.
+        By name, its own tables and, as `layout/name`, those of other layouts that it reads.
     fetches_photographs : bool
         Whether photographs come from the web.
     """
 
-    sub: SubDataset
+    name: str
+    subs: tuple[SubDataset, ...]
     raters: tuple[str, ...]
     tables: Mapping[str, TableSchema]
     fetches_photographs: bool = False
+
+    @property
+    def sub(self) -> SubDataset:
+        """The sub-dataset, where it is about one only."""
+        (only,) = self.subs
+        return only
+
+    def key(self, name: str) -> str:
+        """Return the asset key, `layout/name`, of one of its own or of another's assets."""
+        return name if "/" in name else f"{self.name}/{name}"
+
+    def table(self, name: str) -> str:
+        """Return the qualified name, `schema.table`, of one of its own or of another's tables."""
+        return self.key(name).replace("/", ".")
 
 
 @dataclass(frozen=True)
@@ -74,15 +91,16 @@ class Stage:
     Parameters
     ----------
     layout : Layout
-        The sub-dataset it belongs to.
+        Where it belongs.
     name : str
         Asset name; also the name of its table, if it has one.
     group : str
-        `sources`, `traits`, `analysis` or `release`: the end of the Dagster group's name.
+        `sources`, `traits`, `analysis` or `release`: the end of the Dagster group's name, after
+        the layout's; empty if that is the whole of it.
     body : callable
         The work itself.
     deps : tuple of str
-        Names of the stages it reads.
+        Names of the stages it reads; `layout/name` where they belong to another layout.
     kinds : tuple of str
         Dagster kinds.
     code_version : str
@@ -109,8 +127,13 @@ class Stage:
 
     @property
     def key(self) -> str:
-        """Asset key as a path, `sub-dataset/name`."""
-        return f"{self.layout.sub.name}/{self.name}"
+        """Asset key as a path, `layout/name`."""
+        return self.layout.key(self.name)
+
+    @property
+    def upstream(self) -> dict[str, str]:
+        """Asset keys of the stages it reads, by the names under which `deps` lists them."""
+        return {name: self.layout.key(name) for name in self.deps}
 
     @property
     def schema(self) -> TableSchema | None:
@@ -122,7 +145,7 @@ def stage(
     layout: Layout,
     name: str,
     *,
-    group: str,
+    group: str = "",
     deps: Sequence[str] = (),
     kinds: Sequence[str] = ("python", "duckdb"),
     code_version: str = "1",
@@ -154,7 +177,7 @@ class StageRun:
 
     @property
     def sub(self) -> SubDataset:
-        """The sub-dataset."""
+        """The sub-dataset, of a stage that works on one."""
         return self.stage.layout.sub
 
     @property
@@ -170,14 +193,14 @@ class StageRun:
     @property
     def table(self) -> str:
         """Qualified name of the stage's own table."""
-        return self.sub.table(self.stage.name)
+        return self.stage.layout.table(self.stage.name)
 
     def read(
         self, name: str, columns: Sequence[str] | None = None, where: str = "TRUE"
     ) -> pl.DataFrame:
-        """Read a table of the same sub-dataset; one that is not there yet reads as empty."""
-        schema = self.stage.layout.tables[name]
-        return self.warehouse.read(self.sub.table(name), schema, columns, where)
+        """Read a table of the layout; one that is not there yet reads as empty."""
+        layout = self.stage.layout
+        return self.warehouse.read(layout.table(name), layout.tables[name], columns, where)
 
     def delta(
         self, expected: pl.DataFrame, where: str = "TRUE"
@@ -213,8 +236,8 @@ class StageRun:
     def replacing(self, frame: pl.DataFrame, name: str | None = None) -> Write:
         """Return the write that replaces a whole table (default: the stage's own)."""
         name = name or self.stage.name
-        schema = self.stage.layout.tables[name]
-        return lambda transaction: transaction.replace(schema, self.sub.table(name), frame)
+        schema, table = self.stage.layout.tables[name], self.stage.layout.table(name)
+        return lambda transaction: transaction.replace(schema, table, frame)
 
     def deleting(self, keys: pl.DataFrame) -> Write:
         """Return the write that deletes the rows with these keys from the stage's own table."""
@@ -223,8 +246,8 @@ class StageRun:
     def inputs(self, records: Mapping[str, StageRecord]) -> dict[str, str]:
         """Return the versions of everything the stage depends on, as they are now."""
         versions = {"code": self.stage.code_version, **self.stage.settings(self)}
-        for name in self.stage.deps:
-            record = records.get(f"{self.sub.name}/{name}")
+        for name, key in self.stage.upstream.items():
+            record = records.get(key)
             versions[name] = (record and record.data_version) or "none"
         return versions
 
@@ -260,9 +283,8 @@ def stale(
     for stage in stages:
         if stage.key not in within:
             continue
-        upstream = {f"{stage.layout.sub.name}/{name}" for name in stage.deps}
         run = StageRun(stage, resources, stage.partitions)
-        if upstream & chosen.keys() or not run.is_current(records):
+        if chosen.keys() & stage.upstream.values() or not run.is_current(records):
             chosen[stage.key] = stage
     return tuple(chosen.values())
 

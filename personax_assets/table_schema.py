@@ -43,7 +43,8 @@ class Column:
     values : tuple of str
         The allowed values of a categorical column; empty if free.
     lineage : tuple of str
-        The columns it is computed from, as `table.column` of the same sub-dataset.
+        The columns it is computed from, as `table.column`; a table of another layout as
+        `layout/table`.
     volatile : bool
         Whether it may differ between two computations from the same inputs (times, request
         ids); such a column is left out of the table's data version.

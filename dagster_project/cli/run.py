@@ -14,7 +14,7 @@ from dagster_project.cli.command import Command
 from dagster_project.cli.console import Board, print_table
 from dagster_project.graph import stages_of
 from dagster_project.home import Home
-from dagster_project.jobs import ALL_LEAGUES, refresh_stages
+from dagster_project.jobs import ALL_LEAGUES, refresh_stages, stages_about
 from dagster_project.profiles import DEFAULT_SEED, sources_of, synthetic_source
 from personax_assets.dagster_assets import ONLY_STALE_TAG
 from personax_assets.datasets import ATHLEPERSONA, SUB_DATASETS, SubDataset
@@ -152,7 +152,7 @@ def _run(arguments: argparse.Namespace) -> int:
         if sub.name in wanted:
             check_claim(home.manifest, claimed, sub, wanted[sub.name])
     resources = build_resources(home=home, sources=sources_of(home, wanted))
-    stages = [stage for stage in stages_of(resources) if stage.layout.sub in subs]
+    stages = stages_about(stages_of(resources), subs)
     return _conclude(resources, subs, stages)
 
 
@@ -162,13 +162,13 @@ def _refresh(arguments: argparse.Namespace) -> int:
     subs = chosen_sub_datasets(arguments.dataset, read_manifest(home.manifest))
     resources = build_resources(home=home)
     everything = stages_of(resources)
-    stages = [stage for sub in subs for stage in refresh_stages(everything, sub)]
+    stages = refresh_stages(everything, subs)
     return _conclude(resources, subs, stages)
 
 
 def _conclude(resources: Resources, subs: Sequence[SubDataset], stages: Sequence[Stage]) -> int:
     """Bring the stages up to date, say how that went, and return the exit status."""
-    from personax_assets.report.collect import collect_all, run_info
+    from personax_assets.report.collect import collect_all, collect_comparison, run_info
     from personax_assets.report.write import write_report
 
     todo = stale(stages, resources, {stage.key for stage in stages})
@@ -180,7 +180,12 @@ def _conclude(resources: Resources, subs: Sequence[SubDataset], stages: Sequence
     records = resources.warehouse.stages()
     if any(record.status == "failed" for record in records.values()):
         # The report stage does not run after a failure, but the report should tell of it.
-        write_report(resources.home / "report", run_info(resources), collect_all(resources))
+        write_report(
+            resources.home / "report",
+            run_info(resources),
+            collect_all(resources),
+            collect_comparison(resources),
+        )
     _print_summary(resources, subs)
     return _complain(stages, records)
 
@@ -203,7 +208,7 @@ def launch(resources: Resources, todo: Sequence[Stage]) -> None:
     with instance:
         definitions_of(resources).resolve_job_def("bootstrap").execute_in_process(
             instance=instance,
-            asset_selection=[dg.AssetKey(stage.key.split("/")) for stage in todo],
+            asset_selection=[dg.AssetKey.from_user_string(stage.key) for stage in todo],
             tags=tags,
             raise_on_error=False,
             run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
@@ -226,12 +231,17 @@ def _complain(stages: Sequence[Stage], records: dict[str, StageRecord]) -> int:
 
 
 def _print_summary(resources: Resources, subs: Sequence[SubDataset]) -> None:
-    from personax_assets.report.collect import collect
-    from personax_assets.report.summary import summary_rows
+    from personax_assets.report.collect import collect, collect_comparison
+    from personax_assets.report.summary import comparison_rows, summary_rows
 
     for sub in subs:
         rows = summary_rows(collect(resources, sub))
         print_table(sub.title, ("", "value"), rows)
+    compared = resources.warehouse.stages().get("comparison/level1")
+    if compared is not None:
+        frame = collect_comparison(resources)
+        rows = comparison_rows(tuple(SUB_DATASETS.values()), frame, compared)
+        print_table("Across sub-datasets", ("", "value"), rows)
     index = Path(resources.home) / "report" / "index.html"
     if index.exists():
         print(f"Report: {index}")

@@ -5,14 +5,13 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import dagster as dg
-import polars as pl
 
+from personax_assets.analysis.independence import independence_stage
 from personax_assets.checks import Check, Verdict
 from personax_assets.errors import SkipStageError
 from personax_assets.figures import figure_metadata
 from personax_assets.planted import planted_factors
-from personax_assets.progress import progress
-from personax_assets.schemas import TESTS, latent_names
+from personax_assets.schemas import latent_names
 from personax_assets.stage import Layout, Stage, StageResult, StageRun, stage
 
 if TYPE_CHECKING:
@@ -25,44 +24,6 @@ def analysis_stages(layout: Layout) -> tuple[Stage, ...]:
 
     def seed(run: StageRun) -> dict[str, str]:
         return {"seed": str(run.resources.models.seed)}
-
-    @stage(
-        layout, "independence_tests", group="analysis", deps=("trait_scores", "bios"),
-        kinds=("python", "duckdb", "scipy"), settings=seed, checks=(TESTS_RAN,),
-    )  # fmt: skip
-    def independence_tests(run: StageRun) -> StageResult:
-        """Tests each trait against each bio variable, in the paper's and the recommended settings.
-
-        Once as they are, and once given the league or occupation, for each rater and the median.
-        """
-        from threadpoolctl import threadpool_limits
-
-        from personax_ml.independence import VariableSpec, independence_grid
-        from personax_ml.independence.plots import p_value_heatmap
-
-        scores = _long_scores(run.read("trait_scores"), layout.raters)
-        if scores.is_empty():
-            raise SkipStageError(f"the {sub.people} have no trait scores")
-        variables = run.read("bios", ("person_id", *(v.name for v in sub.variables)))
-        specs = {v.name: VariableSpec(v.kind, v.discrete, v.period) for v in sub.variables}
-        pairs = scores.select("rater", "trait").n_unique() * len(specs)
-        # The matrices are small: more threads would only wait for each other.
-        with (
-            threadpool_limits(1, "blas"),
-            progress(f"{sub.title}: independence tests", pairs * 2) as advance,
-        ):
-            grid = independence_grid(
-                scores, variables, specs, tests=TESTS, given=(None, sub.stratum),
-                seed=run.resources.models.seed, advance=advance,
-            )  # fmt: skip
-        picture = p_value_heatmap(grid, "kci")
-        return StageResult(
-            (run.replacing(grid),),
-            {
-                "dependent_pairs": _dependent(grid),
-                "kci": figure_metadata(picture, "P-values of KCI, recommended settings"),
-            },
-        )
 
     @stage(
         layout, "crl_model", group="analysis",
@@ -133,7 +94,7 @@ def analysis_stages(layout: Layout) -> tuple[Stage, ...]:
             (run.replacing(edges),), {"graph": figure_metadata(figure, "Graph over latents")}
         )
 
-    return independence_tests, crl_model, latents, latent_graph
+    return independence_stage(layout), crl_model, latents, latent_graph
 
 
 def _people(run: StageRun) -> "MeasuredPeople":
@@ -151,30 +112,6 @@ def _people(run: StageRun) -> "MeasuredPeople":
 def _tiers(names: Sequence[str]) -> list[list[str]]:
     """Return the latents in causal order: shared, traits, faces."""
     return [[n for n in names if n.startswith(f"{p}_")] for p in ("shared", "trait", "face")]
-
-
-def _long_scores(scores: pl.DataFrame, raters: tuple[str, ...]) -> pl.DataFrame:
-    """Return one row per person, trait and rater (or the aggregate) that has a score."""
-    return (
-        scores.rename({"score": "aggregate"})
-        .unpivot(
-            ["aggregate", *raters],
-            index=["person_id", "trait"],
-            variable_name="rater",
-            value_name="score",
-        )
-        .filter(pl.col("score") > 0)
-    )
-
-
-def _dependent(grid: pl.DataFrame) -> dict[str, str]:
-    """Count dependent pairs per profile and test, of the median score, unconditionally."""
-    main = grid.filter((pl.col("rater") == "aggregate") & pl.col("given").is_null())
-    counts = main.group_by("profile", "test").agg(pl.col("dependent").sum(), pl.len())
-    return {
-        f"{profile} {test}": f"{dependent} of {n}"
-        for profile, test, dependent, n in counts.sort("profile", "test").iter_rows()
-    }
 
 
 def _metrics_table(metrics: Mapping[str, float]) -> dg.MarkdownMetadataValue:
@@ -196,14 +133,3 @@ LOSS_FINITE = Check(
     _loss_finite,
     blocking=True,
 )
-
-
-def _ran(run: StageRun) -> Verdict:
-    bad = run.warehouse.query(
-        f"SELECT status, count(*) AS n FROM {run.table} WHERE status <> 'ok' GROUP BY status"
-    )
-    counts = dict(bad.iter_rows())
-    return Verdict(not counts, f"{sum(counts.values())} tests could not be made", counts)
-
-
-TESTS_RAN = Check("tests_ran", "Every test could be made.", _ran)

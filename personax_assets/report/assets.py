@@ -11,6 +11,7 @@ _SHOWN = (
     "crl_model",
     "latents",
     "latent_graph",
+    "comparison/level1",
 )
 
 
@@ -20,11 +21,13 @@ def report_stages(layout: Layout) -> tuple[Stage, ...]:
     @stage(layout, "report", group="release", deps=_SHOWN, kinds=("python", "html"))
     def report(run: StageRun) -> StageResult:
         """One self-contained page per sub-dataset, and an index that sets them side by side."""
-        from personax_assets.report.collect import collect_all, run_info
+        from personax_assets.report.collect import collect_all, collect_comparison, run_info
         from personax_assets.report.write import write_report
 
-        folder = run.resources.home / "report"
-        index = write_report(folder, run_info(run.resources), collect_all(run.resources))
+        folder, resources = run.resources.home / "report", run.resources
+        index = write_report(
+            folder, run_info(resources), collect_all(resources), collect_comparison(resources)
+        )
         page = folder / f"{layout.sub.name}.html"
         size = f"{page.stat().st_size / 1024:.0f} KiB"
         return StageResult(

@@ -12,6 +12,7 @@ from hashlib import sha256
 from importlib.resources import files
 from pathlib import Path
 
+import polars as pl
 from jinja2 import Environment, StrictUndefined, Template
 from markupsafe import Markup
 
@@ -41,7 +42,12 @@ from personax_assets.report.words import listed
 INDEX = "index.html"
 
 
-def write_report(folder: Path, run: RunInfo, reports: Sequence[SubDatasetReport]) -> Path:
+def write_report(
+    folder: Path,
+    run: RunInfo,
+    reports: Sequence[SubDatasetReport],
+    comparison: pl.DataFrame | None = None,
+) -> Path:
     """Write a page per sub-dataset and an index that sets them side by side.
 
     The pages need nothing outside themselves: no script, no font, no address. The same values
@@ -55,6 +61,8 @@ def write_report(folder: Path, run: RunInfo, reports: Sequence[SubDatasetReport]
         What was run.
     reports : sequence of SubDatasetReport
         One or more sub-datasets.
+    comparison : DataFrame, optional
+        The table `comparison.level1`, if there are two.
 
     Returns
     -------
@@ -67,7 +75,7 @@ def write_report(folder: Path, run: RunInfo, reports: Sequence[SubDatasetReport]
             others = [other for other in reports if other is not report]
             links = [(INDEX, "Overview"), *_links(others)]
             _write(folder / _file(report), sub_page(run, report, links))
-        _write(folder / INDEX, index_page(run, reports))
+        _write(folder / INDEX, index_page(run, reports, comparison))
     return folder / INDEX
 
 
@@ -103,12 +111,14 @@ def sub_page(run: RunInfo, report: SubDatasetReport, links: Sequence[tuple[str, 
     )
 
 
-def index_page(run: RunInfo, reports: Sequence[SubDatasetReport]) -> Page:
+def index_page(
+    run: RunInfo, reports: Sequence[SubDatasetReport], comparison: pl.DataFrame | None
+) -> Page:
     """Return the page that sets the sub-datasets side by side."""
     sections: list[Section | None] = [
         *(_summary(report) for report in reports),
         side_by_side_section(reports),
-        comparison_section(reports),
+        comparison_section([report.sub for report in reports], comparison),
         _levels(),
         run_section(run, reports),
     ]

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import polars as pl
 
+from personax_assets.analysis.comparison import STRENGTHS, compared
 from personax_assets.datasets import ATHLEPERSONA, TRAITS
 from personax_assets.report.blocks import Fold, Items, Pictures, Section, Table
 from personax_assets.report.comparison import comparison_section, side_by_side_section
@@ -165,13 +166,21 @@ def test_the_paper_is_quoted_beside_ours(
 def test_both_are_compared_on_what_they_share(
     athletes: SubDatasetReport, celebs: SubDatasetReport
 ) -> None:
+    reports = (athletes, celebs)
+    subs = [report.sub for report in reports]
+    frame = compared(
+        subs,
+        [report.frames["independence_tests"] for report in reports],
+        [pl.DataFrame(schema=STRENGTHS)] * 2,
+    )
     with drawing_style():
-        section = comparison_section([athletes, celebs])
+        section = comparison_section(subs, frame)
     assert section is not None
     for row in table(section, "called dependent").rows:
         pairs = 5 * (3 if row[0] in ("χ²", "G²") else 7)
         assert sum(int(cell) for cell in row[1:]) == pairs - (15 if row[0] == "G²" else 0) // 5
-    assert comparison_section([athletes]) is None
+    assert comparison_section(subs[:1], frame) is None
+    assert comparison_section(subs, frame.clear()) is None
     figures = side_by_side_section([athletes, celebs])
     assert table(figures, "numbers").rows[0][1:] == [
         "60 athletes (simulated)", "60 public figures (simulated)",
