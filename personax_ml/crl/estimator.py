@@ -19,10 +19,11 @@ from torch import Tensor
 from personax_ml.crl.config import CRLConfig, ModalitySpec
 from personax_ml.crl.exchange import AnyMeasurements, like, to_numpy
 from personax_ml.crl.networks import Batch, Encoded, Network
+from personax_ml.crl.reducing import fit_reductions, load_reduction
 from personax_ml.crl.reduction import (
     Matrix,
     Measurements,
-    Reduction,
+    Reduced,
     check_measurements,
     observed_rows,
 )
@@ -58,7 +59,7 @@ class MultimodalCRL:
     def __init__(self, config: CRLConfig) -> None:
         self.config = config
         self.curves: Curves = []
-        self._reductions: dict[str, Reduction] = {}
+        self._reductions: dict[str, Reduced] = {}
         self._network: Network | None = None
         size = len(config.latent_names)
         self._columns: NDArray[np.int64] = np.arange(size)
@@ -86,8 +87,9 @@ class MultimodalCRL:
 
         Parameters
         ----------
-        measurements : mapping of str to array or tensor of float32, (n, d)
-            One matrix per measurement; a row of NaN is a missing measurement.
+        measurements : mapping of str to array or tensor of float32
+            Per measurement a matrix (n, d), or images (n, channels, height, width); a row of NaN
+            is a missing measurement.
         validation : mapping, optional
             Other people, on whom training decides when to stop. By default a random
             15 % of the rows are set aside for it.
@@ -95,22 +97,16 @@ class MultimodalCRL:
             Called after every epoch with its number and its curve values.
         """
         fitted = to_numpy(measurements)
-        check_measurements(fitted, self.config.measurement_names)
+        self._check(fitted)
         if validation is None:
             fitted, chosen_on = self._set_aside(fitted)
         else:
             chosen_on = to_numpy(validation)
-        check_measurements(chosen_on, self.config.measurement_names)
+        self._check(chosen_on)
         self._check_enough(fitted, "training")
         self._check_enough(chosen_on, "validation", least=2)
-        rng = np.random.default_rng(self.config.random_state)
-        for name in self.config.measurement_names:
-            try:
-                reduction = Reduction.fit(fitted[name], self.config.components, rng)
-            except ValueError as error:
-                raise ValueError(f"measurement {name}: {error}") from error
-            self._reductions[name] = reduction
         with reproducible(self.config.random_state):
+            self._reductions = fit_reductions(self.config, fitted, chosen_on)
             self._network = self._new_network()
             rows, held_out = self._batch(fitted), self._batch(chosen_on)
             start(self._network, rows, held_out)
@@ -207,7 +203,7 @@ class MultimodalCRL:
         with torch.no_grad():
             decoded = self.network.decode(codes, private)
         return {
-            name: self._reductions[name].invert(x[:, : self._reductions[name].axes.shape[1]])
+            name: self._reductions[name].invert(x[:, : self._reductions[name].width])
             for modality, block in zip(self.config.modalities, decoded, strict=True)
             for name, x in zip(modality.measurements, block.cpu().numpy(), strict=True)
         }
@@ -274,9 +270,8 @@ class MultimodalCRL:
             for name, value in self.network.state_dict().items()
         }
         for name, reduction in self._reductions.items():
-            tensors[f"reduction/{name}/mean"] = reduction.mean
-            tensors[f"reduction/{name}/axes"] = reduction.axes
-            tensors[f"reduction/{name}/scale"] = np.array([reduction.scale], np.float64)
+            for part, value in reduction.tensors().items():
+                tensors[f"reduction/{name}/{part}"] = np.ascontiguousarray(value)
         tensors["columns"], tensors["signs"] = self._columns, self._signs
         save_file(tensors, directory / WEIGHTS_FILE)
         document = {"config": self.config.to_dict(), "curves": self.curves}
@@ -290,10 +285,10 @@ class MultimodalCRL:
         model.curves = document["curves"]
         tensors = load_file(directory / WEIGHTS_FILE)
         for name in model.config.measurement_names:
-            mean, axes, scale = (
-                tensors.pop(f"reduction/{name}/{part}") for part in ("mean", "axes", "scale")
-            )
-            model._reductions[name] = Reduction(mean, axes, float(scale[0]))
+            prefix = f"reduction/{name}/"
+            stored = [key for key in tensors if key.startswith(prefix)]
+            parts = {key.removeprefix(prefix): tensors.pop(key) for key in stored}
+            model._reductions[name] = load_reduction(model.config, name, parts)
         model._columns, model._signs = tensors.pop("columns"), tensors.pop("signs")
         with reproducible(0):
             model._network = model._new_network()
@@ -308,7 +303,7 @@ class MultimodalCRL:
         return Network(self.config, [self._width(m) for m in self.config.modalities]).to(device)
 
     def _width(self, modality: ModalitySpec) -> int:
-        return max(int(self._reductions[k].axes.shape[1]) for k in modality.measurements)
+        return max(self._reductions[k].width for k in modality.measurements)
 
     def _batch(self, measurements: Measurements) -> Batch:
         """Reduce measurements and put them side by side."""
@@ -324,10 +319,9 @@ class MultimodalCRL:
         return Batch(blocks, masks, masks)
 
     def _encode(self, measurements: Measurements) -> tuple[Encoded, Batch]:
-        names = self.config.measurement_names
-        check_measurements(measurements, names)
-        for name in names:
-            expected, given = self.widths[name], measurements[name].shape[1]
+        self._check(measurements)
+        for name, expected in self.widths.items():
+            given = measurements[name].shape[1]
             if expected != given:
                 raise ValueError(
                     f"measurement {name}: {given} columns, the model was fitted on {expected}; "
@@ -339,10 +333,19 @@ class MultimodalCRL:
 
     @property
     def widths(self) -> dict[str, int]:
-        """Number of columns of each measurement."""
+        """Length of each measurement's rows: columns, or channels of images."""
         if not self._reductions:
             raise ValueError("the model is not fitted yet; call fit or load first")
-        return {name: len(reduction.mean) for name, reduction in self._reductions.items()}
+        return {name: self._reductions[name].shape[0] for name in self.config.measurement_names}
+
+    @property
+    def reductions(self) -> Mapping[str, Reduced]:
+        """What each measurement is reduced by before the network sees it."""
+        return self._reductions
+
+    def _check(self, measurements: Measurements) -> None:
+        config = self.config
+        check_measurements(measurements, config.measurement_names, config.image_shapes)
 
     def _from_causal_order(self) -> NDArray[np.int64]:
         """For each latent in the order of `latent_names` its place in the causal order."""

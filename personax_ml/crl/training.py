@@ -14,7 +14,7 @@ from threadpoolctl import threadpool_limits
 from torch import Tensor
 
 from personax_ml.crl.config import CRLConfig
-from personax_ml.crl.networks import Batch, Network
+from personax_ml.crl.networks import Batch, ModalityNet, Network
 from personax_ml.crl.objective import objective_terms, weighted_sum
 from personax_ml.crl.start import agreed_maps, linear_modality, linked_map
 
@@ -60,6 +60,9 @@ def start(network: Network, train: Batch, held_out: Batch) -> None:
     # modality that has a single one.
     for m in sorted(range(len(blocks)), key=lambda m: -len(blocks[m])):
         net, own = network.nets[m], blocks[m]
+        if not isinstance(net, ModalityNet):  # its codes are given
+            codes[m] = np.mean([x[:, : net.n_latents] for x in own], axis=0)
+            continue
         if len(own) > 1:
             maps = agreed_maps(own, net.n_latents, fitted)
         else:
