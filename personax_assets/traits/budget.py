@@ -54,6 +54,11 @@ class Budget:
         self._reserved: list[float] = []
         self._lock = threading.Lock()
 
+    def charge(self, usd: float) -> None:
+        """Count money that was spent without a reservation: by calls of a run that died."""
+        with self._lock:
+            self.spent_usd += usd
+
     @asynccontextmanager
     async def reserve(self, usd: float) -> AsyncIterator[Reservation | None]:
         """Set money aside for the block, waiting for calls on their way if they may free some.

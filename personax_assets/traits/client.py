@@ -26,6 +26,9 @@ _TALKATIVE = ("httpcore2", "httpx2", "openai")
 """Loggers that write a line per call, and response headers when debugging: a server may have
 echoed the key in them."""
 
+CALL_ID = "X-Client-Request-Id"
+"""Header for an id of our own, which OpenAI logs and others ignore."""
+
 _NO_KEY = "no-key-needed"
 """Sent to endpoints without keys, which ignore it; the client refuses to start with none."""
 
@@ -85,12 +88,17 @@ class RaterClient:
         self._key = rater_key(rater)
         self._errors = (openai.OpenAIError, httpx2.HTTPError)
         self._response = httpx2.Response
+        transport = (
+            openai.DefaultAioHttpClient
+            if rater.transport == "aiohttp"
+            else openai.DefaultAsyncHttpxClient
+        )
         self._client = openai.AsyncOpenAI(
             api_key=self._key,
             base_url=rater.base_url,
             max_retries=0,
             timeout=rater.timeout_s,
-            http_client=openai.DefaultAsyncHttpxClient(
+            http_client=transport(
                 follow_redirects=False,
                 # A proxy configured for the internet must not see calls to this machine.
                 trust_env=not rater.loopback,
@@ -117,14 +125,26 @@ class RaterClient:
         """Close all connections."""
         await self._client.close()
 
-    async def ask(self, request: Request) -> Call:
-        """Send one request once and tell what came of it."""
+    async def ask(self, request: Request, entry: str) -> Call:
+        """Send one request once and tell what came of it.
+
+        Parameters
+        ----------
+        request : Request
+            What is asked.
+        entry : str
+            The call's id in the journal; the provider is told it, so that its support can find
+            the call.
+        """
         import openai
 
         try:
             async with asyncio.timeout(self._rater.timeout_s):
                 response = await self._client.post(
-                    "/chat/completions", cast_to=self._response, body=request.body
+                    "/chat/completions",
+                    cast_to=self._response,
+                    body=request.body,
+                    options={"headers": {CALL_ID: f"{request.study}.{request.repeat}.{entry}"}},
                 )
         except openai.APIStatusError as error:
             response = error.response

@@ -77,8 +77,11 @@ def annotate(
             if entries.interrupted:
                 notify(
                     f"{rater.name}: {entries.interrupted} calls were under way when an earlier run "
-                    "was interrupted; they are asked again and may have been charged"
+                    "was interrupted; they are asked again, may have been charged"
+                    f"{' and count against the budget' if budget else ''}"
                 )
+                if budget is not None:
+                    budget.charge(entries.interrupted_usd)
             wanted = pending(requests, journal)  # another run may have asked meanwhile
             advance(len(requests) - len(wanted))
             run = Run(rater, entries, advance, budget)
@@ -138,6 +141,7 @@ def _row(
         "cost_usd": record.cost_usd if paid else (0.0 if known else None),
         "latency_s": record.latency_s,
         "attempts": record.calls if paid else 0,
+        "malformed": record.malformed if paid else 0,
         "request_id": record.request_id,
         "rated_at": datetime.fromtimestamp(record.ended_at, UTC).replace(tzinfo=None),
         "input_hash": request.key,
@@ -150,6 +154,7 @@ def _blank(person_id: str) -> dict[str, Any]:
         "person_id": person_id,
         "status": "not_rated",
         "attempts": 0,
+        "malformed": 0,
         "input_hash": "not_rated",
     }
 

@@ -62,6 +62,13 @@ class Entries:
         Who is called.
     on_wait : callable
         Told once, in a sentence, when another process is in the way.
+
+    Attributes
+    ----------
+    interrupted : int
+        Calls that were under way when an earlier process died.
+    interrupted_usd : float
+        The most that they can have cost, in US dollars, where prices are known.
     """
 
     def __init__(
@@ -77,7 +84,9 @@ class Entries:
         self._list = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o644)
         try:
             self._lock(on_wait)
-            self.interrupted = self._carry_over()
+            lost = self._carry_over()
+            self.interrupted = len(lost)
+            self.interrupted_usd = sum(entry["reserved_usd"] or 0.0 for entry in lost)
         except BaseException:
             os.close(self._list)
             raise
@@ -159,7 +168,7 @@ class Entries:
             else:
                 return
 
-    def _carry_over(self) -> int:
+    def _carry_over(self) -> list[Entry]:
         """Bring what a dead process left into the database; return its calls without an end."""
         entries: dict[str, Entry] = {}
         with self._path.open("rb") as lines:
@@ -174,7 +183,7 @@ class Entries:
             entry |= {"outcome": INTERRUPTED, "ended_at": time.time()}
         self._insert(entries.values())
         os.ftruncate(self._list, 0)
-        return len(lost)
+        return lost
 
     def _append(self, entry: Entry) -> None:
         line = json.dumps(entry).encode() + b"\n"

@@ -5,7 +5,7 @@ and time. Does not belong here: bounds that must hold (`budget`).
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 from personax_assets.traits.budget import likely_prompt_tokens
 from personax_assets.traits.journal import Journal
@@ -40,6 +40,15 @@ class Estimate:
     cost_usd: float | None
     minutes: float
     measured: bool
+
+    def described(self) -> dict[str, int | float | str | None]:
+        """Return the estimate by name, for people who look at metadata."""
+        return {**asdict(self), "minutes": round(self.minutes, 2)}
+
+    def in_words(self) -> str:
+        """Say in a few words what is to be done."""
+        cost = "unknown cost" if self.cost_usd is None else f"about {self.cost_usd:.2f} US dollars"
+        return f"{self.calls} calls, {cost}, about {self.minutes:.0f} minutes"
 
 
 def pending(requests: Sequence[Request], journal: Journal) -> list[Request]:

@@ -26,6 +26,7 @@ from personax_assets.traits.raters import RaterConfig, ScoreType
 
 PROMPTS = Path(__file__).parent / "prompts"
 DEFAULT_PROMPT = "numeric_3"
+MAIN = "main"
 
 ANSWER_KEYS = tuple(f"{trait}_{part}" for trait in TRAITS for part in ("text", "score"))
 """Keys of an answer: what the rater says about a trait, then its score."""
@@ -85,6 +86,8 @@ class Request:
         The wording that was used.
     repeat : int
         0, or which repetition of the same question it is.
+    study : str
+        What the answer is for; the main tables by default. Studies share no answers.
     """
 
     key: str
@@ -92,6 +95,7 @@ class Request:
     body: Mapping[str, Any]
     prompt: Prompt
     repeat: int = 0
+    study: str = MAIN
 
 
 @lru_cache
@@ -135,6 +139,7 @@ def build_requests(
     rater: RaterConfig,
     prompt: Prompt | None = None,
     repeat: int = 0,
+    study: str = MAIN,
 ) -> list[Request]:
     """Make the requests about some people to one rater.
 
@@ -150,6 +155,8 @@ def build_requests(
         The wording; the main tables' prompt by default.
     repeat : int
         Raise it to ask the same questions once more.
+    study : str
+        What the answers are for.
 
     Returns
     -------
@@ -167,9 +174,11 @@ def build_requests(
             "repeat": repeat,
             "body": body,
         }
+        if study != MAIN:
+            identity["study"] = study
         text = json.dumps(identity, sort_keys=True, ensure_ascii=True)
         key = hashlib.sha256(text.encode()).hexdigest()[:32]
-        requests.append(Request(key, person_id, body, prompt, repeat))
+        requests.append(Request(key, person_id, body, prompt, repeat, study))
     return requests
 
 

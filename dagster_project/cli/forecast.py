@@ -1,0 +1,128 @@
+"""What a run would ask, told before anything is asked.
+
+Belongs here: the table of a dry run. Does not belong here: how calls are estimated (`traits`).
+
+Nothing is written: people are read from their source and cleaned in memory.
+"""
+
+import os
+from collections.abc import Sequence
+
+import polars as pl
+
+from dagster_project.cli.console import print_table
+from personax_assets.bios.cleaning import clean_bios
+from personax_assets.datasets import SubDataset
+from personax_assets.errors import PersonaXError
+from personax_assets.resources import Resources
+from personax_assets.schemas import trait_texts
+from personax_assets.traits.asking import NOBODY, asking_of, round_to_ask
+from personax_assets.traits.estimate import ASSUMED_LATENCY_S, Estimate, estimate
+from personax_assets.traits.journal import Journal
+from personax_assets.traits.raters import RaterConfig
+
+_COLUMNS = ("rater", "people", "calls", "tokens sent", "received", "USD", "minutes", "basis")
+
+
+def print_forecast(resources: Resources, subs: Sequence[SubDataset]) -> None:
+    """Print, per sub-dataset and rater, what asking would take."""
+    raters = resources.raters
+    print("What a run would ask now. Nothing was asked and nothing was written.")
+    remarks: list[str] = []
+    total = 0.0
+    with raters.look_at_journal() as journal:
+        for sub in subs:
+            rows = []
+            people = _people(resources, sub)
+            for rater in raters.configs():
+                if rater.simulated and resources.sources.config(sub).kind != "synthetic":
+                    rows.append((rater.name, f"{people.height:,}", *["–"] * 5, "not asked"))
+                    remarks.append(f"{rater.name}: {NOBODY}")
+                    continue
+                found = _estimate(resources, sub, rater, people, journal)
+                rows.append(_row(rater, people.height, found))
+                remarks += _remarks(rater, found)
+                total += found.cost_usd or 0.0
+            print_table(sub.title, _COLUMNS, rows)
+    limit = raters.limit_usd()
+    if limit is not None:
+        enough = "covers" if total <= limit else "does not cover"
+        remarks.append(
+            f"the budget of {limit:.2f} US dollars {enough} the likely cost of {total:.2f}; "
+            "whatever happens, no call is sent whose worst case would pass it"
+        )
+    for remark in dict.fromkeys(remarks):
+        print(f"- {remark}")
+
+
+def _people(resources: Resources, sub: SubDataset) -> pl.DataFrame:
+    """Return the people as their source states them now."""
+    source = resources.sources.bios(sub)
+    batches = [source.read(partition).rows for partition in sub.partitions or (None,)]
+    return clean_bios(pl.concat(batches), sub).bios.select("person_id", "name", sub.stratum)
+
+
+def _estimate(
+    resources: Resources,
+    sub: SubDataset,
+    rater: RaterConfig,
+    people: pl.DataFrame,
+    journal: Journal,
+) -> Estimate:
+    schema, mode = trait_texts(sub, rater.name), resources.raters.ask
+    stored = resources.warehouse.read(
+        sub.table(schema.name), schema, ("person_id", "input_hash", "status")
+    )
+    number = round_to_ask(mode, journal, sub.name, rater.name)
+    seed = resources.sources.config(sub).seed
+    plan = asking_of(people, stored, sub, rater, mode, number, seed)
+    return estimate(plan.asked, plan.rater, journal)
+
+
+def _row(rater: RaterConfig, people: int, found: Estimate) -> tuple[str, ...]:
+    unpriced = "none" if rater.simulated else "unknown"
+    cost = unpriced if found.cost_usd is None else f"{found.cost_usd:,.2f}"
+    basis = "measured" if found.measured else "assumed"
+    return (
+        rater.name, f"{people:,}", f"{found.calls:,}", f"{found.prompt_tokens:,}",
+        f"{found.completion_tokens:,}", cost, f"{found.minutes:,.1f}",
+        basis if found.calls else "–",
+    )  # fmt: skip
+
+
+def _remarks(rater: RaterConfig, found: Estimate) -> list[str]:
+    """Return what a person should know about the numbers."""
+    if not found.calls:
+        return []
+    remarks = []
+    if not found.measured:
+        remarks.append(
+            "assumed: the journal holds no answers of this rater yet, so tokens are counted from "
+            "the words sent (4 bytes each) and the prompt's expected length, and a call takes "
+            f"{ASSUMED_LATENCY_S:g} s; measured: means of its earlier answers"
+        )
+    if found.cost_usd is None:
+        without = "is simulated and costs nothing" if rater.simulated else "has no prices"
+        remarks.append(f"{rater.name}: {without}")
+    if rater.key_env is not None and not os.environ.get(rater.key_env):
+        remarks.append(f"{rater.name}: has no key: set the environment variable {rater.key_env}")
+    return remarks
+
+
+def check_limit(resources: Resources) -> None:
+    """Refuse a budget that cannot be kept, before anything happens.
+
+    Raises
+    ------
+    PersonaXError
+        If the limit makes no sense or a rater has no prices.
+    """
+    from personax_assets.traits.budget import check_budget
+
+    limit = resources.raters.limit_usd()
+    if limit is None:
+        return
+    if limit <= 0:
+        raise PersonaXError("--budget: must be more than 0 US dollars")
+    for rater in resources.raters.configs():
+        check_budget(rater)
