@@ -191,12 +191,18 @@ class Raters(dg.ConfigurableResource[Any]):
         once more.
     budget_usd : float, optional
         The most US dollars that one run may spend; by default what the file says.
+    calibration_people : int
+        People per sub-dataset that the calibration of prompts asks about.
+    calibration_repeats : int
+        How often it asks each variant of the prompt.
     """
 
     file: str
     journal: str
     ask: str = "missing"
     budget_usd: float | None = None
+    calibration_people: int = 100
+    calibration_repeats: int = 3
     _budget: "Budget | None" = PrivateAttr(default=None)
     _servers: "dict[str, SimulatedServer]" = PrivateAttr(default_factory=dict)
 

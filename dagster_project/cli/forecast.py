@@ -6,7 +6,7 @@ Nothing is written: people are read from their source and cleaned in memory.
 """
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import polars as pl
 
@@ -16,30 +16,58 @@ from personax_assets.datasets import SubDataset
 from personax_assets.errors import PersonaXError
 from personax_assets.resources import Resources
 from personax_assets.schemas import trait_texts
-from personax_assets.traits.asking import NOBODY, asking_of, round_to_ask
+from personax_assets.traits.asking import NOBODY, asking_of, identified, round_to_ask
 from personax_assets.traits.estimate import ASSUMED_LATENCY_S, Estimate, estimate
-from personax_assets.traits.journal import Journal
+from personax_assets.traits.prompts import Request
 from personax_assets.traits.raters import RaterConfig
+
+Asked = Callable[[SubDataset, RaterConfig, pl.DataFrame], Sequence[Request]]
 
 _COLUMNS = ("rater", "people", "calls", "tokens sent", "received", "USD", "minutes", "basis")
 
 
 def print_forecast(resources: Resources, subs: Sequence[SubDataset]) -> None:
-    """Print, per sub-dataset and rater, what asking would take."""
+    """Print, per sub-dataset and rater, what asking about everybody would take."""
+    with resources.raters.look_at_journal() as journal:
+
+        def asked(sub: SubDataset, rater: RaterConfig, people: pl.DataFrame) -> tuple[Request, ...]:
+            schema, mode = trait_texts(sub, rater.name), resources.raters.ask
+            stored = resources.warehouse.read(
+                sub.table(schema.name), schema, ("person_id", "input_hash", "status")
+            )
+            number = round_to_ask(mode, journal, sub.name, rater.name)
+            return asking_of(people, stored, sub, rater, mode, number).asked
+
+        print_estimates(resources, subs, asked)
+
+
+def print_estimates(resources: Resources, subs: Sequence[SubDataset], asked: Asked) -> None:
+    """Print what some questions would take.
+
+    Parameters
+    ----------
+    resources : Resources
+        The raters, the journal, and where people come from.
+    subs : sequence of SubDataset
+        A table is printed for each.
+    asked : callable
+        Returns what a rater would be asked about the people of a sub-dataset.
+    """
     raters = resources.raters
-    print("What a run would ask now. Nothing was asked and nothing was written.")
+    print("What would be asked now. Nothing was asked and nothing was written.")
     remarks: list[str] = []
     total = 0.0
     with raters.look_at_journal() as journal:
         for sub in subs:
             rows = []
-            people = _people(resources, sub)
-            for rater in raters.configs():
-                if rater.simulated and resources.sources.config(sub).kind != "synthetic":
-                    rows.append((rater.name, f"{people.height:,}", *["–"] * 5, "not asked"))
-                    remarks.append(f"{rater.name}: {NOBODY}")
+            people, source = _people(resources, sub), resources.sources.config(sub)
+            for config in raters.configs():
+                if config.simulated and source.kind != "synthetic":
+                    rows.append((config.name, f"{people.height:,}", *["–"] * 5, "not asked"))
+                    remarks.append(f"{config.name}: {NOBODY}")
                     continue
-                found = _estimate(resources, sub, rater, people, journal)
+                rater = identified(config, source.seed)
+                found = estimate(asked(sub, rater, people), rater, journal)
                 rows.append(_row(rater, people.height, found))
                 remarks += _remarks(rater, found)
                 total += found.cost_usd or 0.0
@@ -60,23 +88,6 @@ def _people(resources: Resources, sub: SubDataset) -> pl.DataFrame:
     source = resources.sources.bios(sub)
     batches = [source.read(partition).rows for partition in sub.partitions or (None,)]
     return clean_bios(pl.concat(batches), sub).bios.select("person_id", "name", sub.stratum)
-
-
-def _estimate(
-    resources: Resources,
-    sub: SubDataset,
-    rater: RaterConfig,
-    people: pl.DataFrame,
-    journal: Journal,
-) -> Estimate:
-    schema, mode = trait_texts(sub, rater.name), resources.raters.ask
-    stored = resources.warehouse.read(
-        sub.table(schema.name), schema, ("person_id", "input_hash", "status")
-    )
-    number = round_to_ask(mode, journal, sub.name, rater.name)
-    seed = resources.sources.config(sub).seed
-    plan = asking_of(people, stored, sub, rater, mode, number, seed)
-    return estimate(plan.asked, plan.rater, journal)
 
 
 def _row(rater: RaterConfig, people: int, found: Estimate) -> tuple[str, ...]:

@@ -26,7 +26,8 @@ from personax_assets.stage import Stage, stale
 from personax_assets.warehouse import StageRecord
 
 
-def _dataset_option(parser: argparse.ArgumentParser) -> None:
+def dataset_option(parser: argparse.ArgumentParser) -> None:
+    """Add the option that chooses sub-datasets."""
     parser.add_argument(
         "--dataset", choices=(*SUB_DATASETS, "all"),
         help="which sub-dataset (default: all; in a home of real athletes: athlepersona)",
@@ -34,7 +35,7 @@ def _dataset_option(parser: argparse.ArgumentParser) -> None:
 
 
 def _run_options(parser: argparse.ArgumentParser) -> None:
-    _dataset_option(parser)
+    dataset_option(parser)
     parser.add_argument(
         "--scale", choices=("demo", "paper"),
         help="size of the invented cohort: demo (420 athletes, 480 public figures; default) or "
@@ -62,7 +63,7 @@ def _run_options(parser: argparse.ArgumentParser) -> None:
 
 
 def _refresh_options(parser: argparse.ArgumentParser) -> None:
-    _dataset_option(parser)
+    dataset_option(parser)
     _asking_options(parser)
 
 
@@ -231,10 +232,10 @@ def _conclude(resources: Resources, subs: Sequence[SubDataset], stages: Sequence
         # The report stage does not run after a failure, but the report should tell of it.
         write_report(resources.home / "report", run_info(resources), collect_all(resources))
     _print_summary(resources, subs)
-    return _complain(stages, records)
+    return complain(stages, records)
 
 
-def launch(resources: Resources, todo: Sequence[Stage]) -> None:
+def launch(resources: Resources, todo: Sequence[Stage], job: str = "bootstrap") -> None:
     """Run stages as one Dagster run of the home's instance, in this process."""
     import logging
 
@@ -250,7 +251,7 @@ def launch(resources: Resources, todo: Sequence[Stage]) -> None:
         instance.get_runs_count()
         instance.get_latest_materialization_event(dg.AssetKey("none"))
     with instance:
-        definitions_of(resources).resolve_job_def("bootstrap").execute_in_process(
+        definitions_of(resources).resolve_job_def(job).execute_in_process(
             instance=instance,
             asset_selection=[dg.AssetKey(stage.key.split("/")) for stage in todo],
             tags=tags,
@@ -259,7 +260,7 @@ def launch(resources: Resources, todo: Sequence[Stage]) -> None:
         )
 
 
-def _complain(stages: Sequence[Stage], records: dict[str, StageRecord]) -> int:
+def complain(stages: Sequence[Stage], records: dict[str, StageRecord]) -> int:
     """Write one line per stage that did not succeed; return the exit status."""
     bad = [
         record

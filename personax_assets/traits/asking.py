@@ -7,7 +7,6 @@ more) and their requests, for the stage and for the dry run alike. Does not belo
 
 from collections.abc import Collection
 from dataclasses import dataclass, replace
-from typing import Literal, get_args
 
 import polars as pl
 
@@ -18,7 +17,7 @@ from personax_assets.traits.prompts import Request, build_requests
 from personax_assets.traits.raters import RaterConfig
 from personax_assets.traits.simulated_server import simulated_provider
 
-Mode = Literal["missing", "failed", "again"]
+MODES = ("missing", "failed", "again")
 """Whom to ask: everybody who has no final answer, only those whose call failed, or everybody."""
 
 FINAL = ("ok", "refusal", "content_filter")
@@ -35,26 +34,19 @@ class Asking:
 
     Parameters
     ----------
-    rater : RaterConfig
-        Who is asked.
-    requests : tuple of Request
-        The question about each person.
     asked : tuple of Request
-        Those of them that are to be answered now, from the journal where it can.
+        The questions that are to be answered now, from the journal where it can.
     left_out : frozenset of str
         Ids of people who have no final answer and are not asked in this run.
     """
 
-    rater: RaterConfig
-    requests: tuple[Request, ...]
     asked: tuple[Request, ...]
     left_out: frozenset[str] = frozenset()
 
 
-def check_mode(mode: str) -> None:
-    """Refuse a mode that is none."""
-    if mode not in get_args(Mode):
-        raise PersonaXError(f"ask: must be one of {', '.join(get_args(Mode))}, not {mode!r}")
+def identified(rater: RaterConfig, seed: int) -> RaterConfig:
+    """Return a rater; a simulated one with the invented people that it knows."""
+    return replace(rater, provider=simulated_provider(seed)) if rater.simulated else rater
 
 
 def round_to_ask(mode: str, journal: Journal, dataset: str, rater: str) -> int:
@@ -62,6 +54,8 @@ def round_to_ask(mode: str, journal: Journal, dataset: str, rater: str) -> int:
 
     A round that was interrupted goes on: nobody is asked twice because a run died.
     """
+    if mode not in MODES:
+        raise PersonaXError(f"raters: ask must be one of {', '.join(MODES)}, not {mode!r}")
     number, finished = journal.round_of(dataset, rater)
     return number + 1 if mode == "again" and finished else number
 
@@ -73,7 +67,6 @@ def asking_of(
     rater: RaterConfig,
     mode: str,
     number: int,
-    seed: int,
 ) -> Asking:
     """Decide what a rater is asked.
 
@@ -91,23 +84,17 @@ def asking_of(
         Whom to ask; `again` is told by the round and otherwise the same as `missing`.
     number : int
         The round, from `round_to_ask`.
-    seed : int
-        Which invented people a simulated rater knows.
     """
-    if rater.simulated:
-        rater = replace(rater, provider=simulated_provider(seed))
-    requests = tuple(build_requests(people, sub, rater, repeat=number))
+    requests = build_requests(people, sub, rater, repeat=number)
     done = stored.filter(pl.col("status").is_in(FINAL))
     final = set(done.select("person_id", "input_hash").iter_rows())
     missing = [r for r in requests if (r.person_id, r.key) not in final]
     if mode != "failed":
-        return Asking(rater, requests, tuple(missing))
+        return Asking(tuple(missing))
     failed: Collection[str] = set(
         stored.filter(~pl.col("status").is_in(["ok", "not_rated"]))["person_id"]
     )
     return Asking(
-        rater,
-        requests,
         tuple(r for r in requests if r.person_id in failed),
         frozenset(r.person_id for r in missing) - frozenset(failed),
     )

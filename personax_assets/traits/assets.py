@@ -1,5 +1,6 @@
 """The trait stages: each rater's answers, scores over raters, their quality, embedded texts."""
 
+import os
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
@@ -41,18 +42,20 @@ def trait_stages(layout: Layout) -> tuple[Stage, ...]:
         return StageResult((run.replacing(scores),), {"scored": scored}, skipped=nobody)
 
     @stage(
-        layout, "rater_quality", group="traits", deps=(*names, "trait_scores"),
-        checks=(RATERS_AGREE,),
+        layout, "rater_quality", group="traits",
+        deps=(*names, "trait_scores", "prompt_calibration"), checks=(RATERS_AGREE,),
     )  # fmt: skip
     def rater_quality(run: StageRun) -> StageResult:
         """Abstention, failures, latency, tokens, and ordinal Krippendorff's alpha per trait."""
+        from personax_assets.traits.calibration import consistency
         from personax_assets.traits.figures import quality_figure
         from personax_assets.traits.quality import OVERALL
         from personax_assets.traits.quality import rater_quality as quality_of
 
         if run.read("trait_scores", ("n_raters",), "n_raters > 0").is_empty():
             raise SkipStageError(f"nobody rated the {sub.people}")
-        quality = quality_of(answers(run), run.read("trait_scores"))
+        repeated = consistency(run.read("prompt_calibration"))
+        quality = quality_of(answers(run), run.read("trait_scores"), repeated)
         overall = quality.filter(measure="overall", trait="all").select("rater", "value")
         picture = figure_metadata(
             quality_figure(quality, f"{sub.title}: the raters"), "Failures and agreement"
@@ -106,7 +109,7 @@ def _texts_stage(layout: Layout, rater: str) -> Stage:
         Simulated raters are asked about the invented cohort alone. Where nobody is asked the
         status is `not_rated`.
         """
-        from personax_assets.traits.asking import NOBODY, asking_of, round_to_ask
+        from personax_assets.traits.asking import NOBODY, asking_of, identified, round_to_ask
         from personax_assets.traits.client import RaterUnavailableError
         from personax_assets.traits.engine import annotate, not_rated
         from personax_assets.traits.estimate import estimate
@@ -121,19 +124,19 @@ def _texts_stage(layout: Layout, rater: str) -> Stage:
         gone = stored.join(people, on="person_id", how="anti")
         with raters.open_journal() as journal:
             number = round_to_ask(raters.ask, journal, sub.name, rater)
-            plan = asking_of(people, stored, sub, config, raters.ask, number, source.seed)
-            before = estimate(plan.asked, plan.rater, journal)
+            config = identified(config, source.seed)
+            plan = asking_of(people, stored, sub, config, raters.ask, number)
+            before = estimate(plan.asked, config, journal)
             if raters.ask == "again":
                 journal.enter_round(sub.name, rater, number, finished=False)
-            config = plan.rater
             if config.simulated and before.calls:
-                config = raters.simulated(sub, source).connect(config)
+                config = connected(run, config)
             unasked = people.filter(pl.col("person_id").is_in(plan.left_out))
             try:
                 with progress(f"{sub.title}: {rater}", len(plan.asked)) as advance:
                     answers = annotate(
                         plan.asked, config, journal, advance,
-                        budget=raters.budget(), notify=_noting(run),
+                        budget=raters.budget(), notify=tell(run),
                     )  # fmt: skip
                 refused = None
             except RaterUnavailableError as error:
@@ -158,34 +161,54 @@ def _texts_stage(layout: Layout, rater: str) -> Stage:
 
 def _asking(run: StageRun, rater: str) -> dict[str, str]:
     """Return what decides the answers besides the people."""
-    import os
-
     from personax_assets.traits.asking import round_to_ask
     from personax_assets.traits.prompts import load_prompt
 
     raters = run.resources.raters
     config = raters.config(rater)
-    key = config.key_env is None or bool(os.environ.get(config.key_env))
     with raters.open_journal() as journal:
         number = round_to_ask(raters.ask, journal, run.sub.name, rater)
     return {
         "rater": repr(config),
         "prompt": load_prompt().version,
-        "key": str(key),
+        "key": str(key_is_set(config)),
         "round": str(number),
         # After a run that left people out on purpose, the next one has to look again.
         "ask": "failed" if raters.ask == "failed" else "missing",
     }
 
 
-def _noting(run: StageRun) -> Callable[[str], None]:
+def key_is_set(rater: "RaterConfig") -> bool:
+    """Tell whether a rater has its key, or needs none."""
+    return rater.key_env is None or bool(os.environ.get(rater.key_env))
+
+
+def connected(run: StageRun, rater: "RaterConfig") -> "RaterConfig":
+    """Return a rater ready to be asked about the people at hand; a simulated one by its server.
+
+    Raises
+    ------
+    SkipStageError
+        If the rater is simulated and the people are real.
+    """
+    from personax_assets.traits.asking import NOBODY
+
+    if not rater.simulated:
+        return rater
+    source = run.resources.sources.config(run.sub)
+    if source.kind != "synthetic":
+        raise SkipStageError(NOBODY)
+    return run.resources.raters.simulated(run.sub, source).connect(rater)
+
+
+def tell(run: StageRun) -> Callable[[str], None]:
     """Return what tells a person something, in the log and on the screen."""
 
-    def tell(sentence: str) -> None:
+    def told(sentence: str) -> None:
         run.log(sentence)
         observer().noted(sentence)
 
-    return tell
+    return told
 
 
 def _worth_writing(

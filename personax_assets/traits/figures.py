@@ -87,3 +87,52 @@ def grouped_bars(
     axes.margins(y=0.15)
     axes.legend(frameon=False, fontsize=8)
     axes.spines[["top", "right"]].set_visible(False)
+
+
+def calibration_figure(calibration: pl.DataFrame, title: str) -> "Figure":
+    """Draw what prompts do to the answers.
+
+    Parameters
+    ----------
+    calibration : polars.DataFrame
+        `prompt_calibration`.
+    title : str
+        What is shown of whom.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        Left: spread between repeats per variant of the prompt. Right: how far scores depend on
+        league or occupation in each arm, as the mean over the traits.
+    """
+    from matplotlib.figure import Figure
+
+    from personax_assets.traits.calibration import ARMS, EVERYTHING, FULL, VARIANTS
+
+    raters = calibration["rater"].unique(maintain_order=True).to_list()
+    figure = Figure(figsize=(10.5, 3.8), layout="constrained")
+    figure.suptitle(title)
+    left, right = figure.subplots(1, 2)
+    spreads = calibration.filter(trait=EVERYTHING, measure="spread")
+    grouped_bars(left, raters, VARIANTS, _values(spreads, raters, VARIANTS))
+    left.set_title("How much answers vary between repeats", fontsize=10)
+    left.set_ylabel("standard deviation / scale")
+    arms = (FULL, *ARMS)
+    matters = calibration.filter(measure="dependence").group_by("rater", "arm").agg(
+        pl.col("value").mean()
+    )  # fmt: skip
+    grouped_bars(right, raters, arms, _values(matters, raters, arms))
+    labels = ["full prompt", *(arm.replace("_", " ") for arm in ARMS)]
+    right.set_xticks(range(len(arms)), labels)
+    right.set_title("How much scores depend on league or occupation told", fontsize=10)
+    right.set_ylabel("eta squared of ranks, mean over traits")
+    return figure
+
+
+def _values(table: pl.DataFrame, raters: Sequence[str], arms: Sequence[str]) -> list[list[float]]:
+    found = {(r, a): v for r, a, v in table.select("rater", "arm", "value").iter_rows()}
+    return [[_or_nan(found.get((rater, arm))) for arm in arms] for rater in raters]
+
+
+def _or_nan(value: float | None) -> float:
+    return math.nan if value is None else value

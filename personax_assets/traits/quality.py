@@ -68,7 +68,7 @@ def rater_quality(
         same, n = consistency.get(rater, (None, 0))
         rows.append((rater, EVERYTHING, "consistency", same, n))
     rows += _overall(
-        rows, {rater: (frame["status"] == "ok").sum() for rater, frame in texts.items()}
+        rows, {rater: frame.filter(status="ok").height for rater, frame in texts.items()}
     )
     rows += _agreement(list(texts), scores)
     sub = next(iter(SUB_DATASETS.values()))  # the columns are the same for every sub-dataset
