@@ -54,8 +54,16 @@ class Budget:
         self._reserved: list[float] = []
         self._lock = threading.Lock()
 
+    def take(self, usd: float) -> bool:
+        """Count money as spent if there is room for it; tell whether there was."""
+        with self._lock:
+            fits = self.spent_usd + math.fsum(self._reserved) + usd <= self.limit_usd
+            if fits:
+                self.spent_usd += usd
+            return fits
+
     def charge(self, usd: float) -> None:
-        """Count money that was spent without a reservation: by calls of a run that died."""
+        """Count money that was spent without a reservation; less than 0 gives some back."""
         with self._lock:
             self.spent_usd += usd
 

@@ -14,6 +14,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import replace
 from types import TracebackType
+from typing import TYPE_CHECKING
 
 from personax_assets.errors import PersonaXError
 from personax_assets.traits.answers import shorten
@@ -21,6 +22,9 @@ from personax_assets.traits.outcomes import Call
 from personax_assets.traits.prompts import Request
 from personax_assets.traits.raters import RaterConfig
 from personax_assets.traits.responses import read_response
+
+if TYPE_CHECKING:
+    import openai
 
 _TALKATIVE = ("httpcore2", "httpx2", "openai")
 """Loggers that write a line per call, and response headers when debugging: a server may have
@@ -124,6 +128,23 @@ class RaterClient:
     ) -> None:
         """Close all connections."""
         await self._client.close()
+
+    @property
+    def openai(self) -> "openai.AsyncOpenAI":
+        """The client underneath."""
+        return self._client
+
+    def explained(self, error: Exception) -> str:
+        """Describe an error of the server or of the network, without the key.
+
+        Raises
+        ------
+        Exception
+            The error itself, if it is neither.
+        """
+        if not isinstance(error, self._errors):
+            raise error
+        return shorten(str(error) or type(error).__name__).replace(self._key, "[key]")
 
     async def ask(self, request: Request, entry: str) -> Call:
         """Send one request once and tell what came of it.

@@ -14,6 +14,7 @@ import polars as pl
 
 from personax_assets.datasets import SUB_DATASETS, SubDataset
 from personax_assets.schemas import trait_texts
+from personax_assets.traits.batch import BatchRun
 from personax_assets.traits.budget import Budget, check_budget
 from personax_assets.traits.client import rater_key
 from personax_assets.traits.estimate import pending
@@ -84,7 +85,7 @@ def annotate(
                     budget.charge(entries.interrupted_usd)
             wanted = pending(requests, journal)  # another run may have asked meanwhile
             advance(len(requests) - len(wanted))
-            run = Run(rater, entries, advance, budget)
+            run = (BatchRun if rater.batch else Run)(rater, entries, advance, budget)
             run.resume(journal)
             asyncio.run(run.ask_all(wanted))
             stopped = run.stopped
@@ -123,7 +124,7 @@ def _row(
 ) -> dict[str, Any]:
     """Return the table's row about one request."""
     if record is None:
-        reason = f"not asked: {stopped}" if stopped else None
+        reason = f"no answer yet: {stopped}" if stopped else None
         return {**_blank(request.person_id), "detail": reason, "input_hash": request.key}
     # People about whom the same words are asked share a call: only one of them pays for it.
     paid = record.person_id == request.person_id

@@ -92,12 +92,31 @@ class Entries:
             raise
 
     def begin(
-        self, request: Request, attempt: int, reserved_tokens: int, reserved_usd: float | None
+        self,
+        request: Request,
+        attempt: int,
+        reserved_tokens: int,
+        reserved_usd: float | None,
+        name: str | None = None,
     ) -> Entry:
-        """Enter a call that is about to be sent."""
+        """Enter a call that is about to be sent.
+
+        Parameters
+        ----------
+        request : Request
+            What is asked.
+        attempt : int
+            The how manieth call for it in this run, from 1.
+        reserved_tokens : int
+            The most tokens that it can take.
+        reserved_usd : float, optional
+            The most US dollars that it can cost, if known.
+        name : str, optional
+            Makes entering the same call twice enter it once.
+        """
         entry: Entry = dict.fromkeys(COLUMNS)
         entry |= {
-            "entry": uuid.uuid4().hex,
+            "entry": name or uuid.uuid4().hex,
             "request_key": request.key,
             "person_id": request.person_id,
             "rater": self._rater.name,
@@ -115,7 +134,9 @@ class Entries:
         self._under_way.add(entry["entry"])
         return entry
 
-    def end(self, entry: Entry, call: Call, latency_s: float, cost_usd: float | None) -> None:
+    def end(
+        self, entry: Entry, call: Call, latency_s: float | None, cost_usd: float | None
+    ) -> None:
         """Complete a call as it ended; `commit` brings it into the database."""
         answer = None if call.answer is None else json.dumps(dict(call.answer), ensure_ascii=False)
         ended = entry | {

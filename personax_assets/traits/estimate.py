@@ -15,6 +15,9 @@ from personax_assets.traits.raters import RaterConfig
 ASSUMED_LATENCY_S = 8.0
 """Seconds per call, as long as the journal holds no answer of the rater."""
 
+BATCH_MINUTES = 24 * 60.0
+"""Most minutes that a batch takes."""
+
 
 @dataclass(frozen=True)
 class Estimate:
@@ -23,7 +26,7 @@ class Estimate:
     Parameters
     ----------
     calls : int
-        Requests without an answer in the journal.
+        Requests without an answer in the journal that wait in no batch.
     prompt_tokens, completion_tokens : int
         Tokens in both directions.
     cost_usd : float, optional
@@ -78,7 +81,8 @@ def estimate(requests: Sequence[Request], rater: RaterConfig, journal: Journal) 
     Estimate
         Calls, tokens, cost and minutes.
     """
-    wanted = pending(requests, journal)
+    waiting = journal.batches(rater).keys()
+    wanted = [request for request in pending(requests, journal) if request.key not in waiting]
     calls = len(wanted)
     if not calls:
         return Estimate(0, 0, 0, None if rater.prices is None else 0.0, 0.0, measured=True)
@@ -95,6 +99,7 @@ def estimate(requests: Sequence[Request], rater: RaterConfig, journal: Journal) 
         calls * latency_s / rater.concurrency / 60,
         calls / rater.rpm if rater.rpm else 0.0,
         (sent + received) / rater.tpm if rater.tpm else 0.0,
+        BATCH_MINUTES if rater.batch else 0.0,
     )
     cost = None if rater.prices is None else rater.prices.cost(sent, received)
     return Estimate(calls, sent, received, cost, minutes, measured=bool(typical))

@@ -147,6 +147,8 @@ class Faults:
         The pause that a 429 asks for; until it is over, every call gets one.
     lasting : mapping of str to float
         Share of the people about whom every call meets the fault, as refusals often are.
+    batch_s : float
+        Seconds that a batch takes.
     """
 
     rates: Mapping[str, float] = field(default_factory=dict)
@@ -154,6 +156,7 @@ class Faults:
     latency_s: float = 0.0
     retry_after_s: float = 1.0
     lasting: Mapping[str, float] = field(default_factory=dict)
+    batch_s: float = 0.0
 
     def __post_init__(self) -> None:
         """Refuse faults that nobody knows."""

@@ -13,6 +13,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+from personax_assets.traits.batches import Batches
 from personax_assets.traits.entries import INTERRUPTED, Entries, JournalError
 from personax_assets.traits.outcomes import MALFORMED
 from personax_assets.traits.raters import RaterConfig
@@ -188,6 +189,10 @@ class Journal:
             yield entries
         finally:
             entries.close()
+
+    def batches(self, rater: RaterConfig) -> Batches:
+        """Return what is known about a rater's batches."""
+        return Batches(self._db, rater)
 
     def answered(self, keys: Iterable[str]) -> set[str]:
         """Return those of the keys that have an answer."""

@@ -31,6 +31,7 @@ from personax_assets.traits.faults import (
     rate_limited,
 )
 from personax_assets.traits.prompts import WITHHELD
+from personax_assets.traits.simulated_batches import SimulatedBatches
 from personax_ml.synthetic import SIMULATED_RATERS, Cohort, draw_cohort, person_seed
 
 if TYPE_CHECKING:
@@ -188,6 +189,7 @@ def build_app(raters: SimulatedRaters, faults: Faults) -> "Starlette":
         routes=[
             Route("/v1/chat/completions", complete, methods=["POST"]),
             Route("/log", log),
+            *SimulatedBatches(raters.reply, faults).routes(),
         ]
     )
 
