@@ -2,7 +2,8 @@
 
 Belongs here: the table of a dry run. Does not belong here: how calls are estimated (`traits`).
 
-Nothing is written: people are read from their source and cleaned in memory.
+Nothing is written: people are read from their source and cleaned in memory. People who come from
+the web are those of the last run.
 """
 
 import os
@@ -15,6 +16,7 @@ from personax_assets.bios.cleaning import clean_bios
 from personax_assets.datasets import SubDataset
 from personax_assets.errors import PersonaXError
 from personax_assets.resources import Resources
+from personax_assets.schemas import bios as bios_schema
 from personax_assets.schemas import trait_texts
 from personax_assets.traits.asking import NOBODY, asking_of, identified, round_to_ask
 from personax_assets.traits.estimate import ASSUMED_LATENCY_S, Estimate, estimate
@@ -22,6 +24,9 @@ from personax_assets.traits.prompts import Request
 from personax_assets.traits.raters import RaterConfig
 
 Asked = Callable[[SubDataset, RaterConfig, pl.DataFrame], Sequence[Request]]
+
+_AT_HAND = ("synthetic", "rosters")
+"""Kinds of sources that can be read without fetching anything."""
 
 _COLUMNS = ("rater", "people", "calls", "tokens sent", "received", "USD", "minutes", "basis")
 
@@ -61,6 +66,11 @@ def print_estimates(resources: Resources, subs: Sequence[SubDataset], asked: Ask
         for sub in subs:
             rows = []
             people, source = _people(resources, sub), resources.sources.config(sub)
+            if people.is_empty():
+                remarks.append(
+                    f"{sub.title}: the people were not fetched yet; materialise {sub.name}/bios "
+                    "in the Dagster UI (`personax ui`), then look again"
+                )
             for config in raters.configs():
                 if config.simulated and source.kind != "synthetic":
                     rows.append((config.name, f"{people.height:,}", *["–"] * 5, "not asked"))
@@ -84,10 +94,14 @@ def print_estimates(resources: Resources, subs: Sequence[SubDataset], asked: Ask
 
 
 def _people(resources: Resources, sub: SubDataset) -> pl.DataFrame:
-    """Return the people as their source states them now."""
+    """Return the people as their source states them now; those of the web as last fetched."""
+    columns = ("person_id", "name", sub.stratum)
+    if resources.sources.config(sub).kind not in _AT_HAND:
+        bios = bios_schema(sub)
+        return resources.warehouse.read(sub.table(bios.name), bios, columns)
     source = resources.sources.bios(sub)
     batches = [source.read(partition).rows for partition in sub.partitions or (None,)]
-    return clean_bios(pl.concat(batches), sub).bios.select("person_id", "name", sub.stratum)
+    return clean_bios(pl.concat(batches), sub).bios.select(columns)
 
 
 def _row(rater: RaterConfig, people: int, found: Estimate) -> tuple[str, ...]:
@@ -95,10 +109,17 @@ def _row(rater: RaterConfig, people: int, found: Estimate) -> tuple[str, ...]:
     cost = unpriced if found.cost_usd is None else f"{found.cost_usd:,.2f}"
     basis = "measured" if found.measured else "assumed"
     return (
-        rater.name, f"{people:,}", f"{found.calls:,}", f"{found.prompt_tokens:,}",
-        f"{found.completion_tokens:,}", cost, f"{found.minutes:,.1f}",
+        rater.name, f"{people:,}", f"{found.calls:,}", _rounded(found.prompt_tokens),
+        _rounded(found.completion_tokens), cost, f"{found.minutes:,.1f}",
         basis if found.calls else "–",
     )  # fmt: skip
+
+
+def _rounded(tokens: int) -> str:
+    """Return a number of tokens in three digits: it is an estimate."""
+    if tokens < 10_000:
+        return f"{tokens:,}"
+    return f"{tokens / 1e3:.0f} k" if tokens < 999_500 else f"{tokens / 1e6:,.2f} M"
 
 
 def _remarks(rater: RaterConfig, found: Estimate) -> list[str]:

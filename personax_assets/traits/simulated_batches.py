@@ -8,6 +8,7 @@ import json
 import time
 from collections.abc import Callable, Mapping
 from email import message_from_bytes
+from email.message import Message
 from typing import TYPE_CHECKING, Any
 
 from personax_assets.traits.faults import Faults, Reply
@@ -16,6 +17,9 @@ if TYPE_CHECKING:
     from starlette.requests import Request
     from starlette.responses import Response
     from starlette.routing import Route
+
+_FILE_PART = ("name", None, "content-disposition")
+"""Parameter, default and header by which a part of a form is known."""
 
 Answer = Callable[[Mapping[str, Any], int, float, str], Reply]
 
@@ -50,10 +54,13 @@ class SimulatedBatches:
 
     async def _upload(self, request: "Request") -> "Response":
         kind = f"content-type: {request.headers['content-type']}\r\n\r\n".encode()
-        form = message_from_bytes(kind + await request.body())
-        parts = {part.get_param("name", header="content-disposition"): part
-                 for part in form.get_payload()}  # type: ignore[union-attr]  # fmt: skip
-        return self._json(self._file(parts["file"].get_payload(decode=True), "batch"))  # type: ignore[union-attr, arg-type]
+        parts = message_from_bytes(kind + await request.body()).get_payload()
+        for part in parts if isinstance(parts, list) else []:
+            if isinstance(part, Message) and part.get_param(*_FILE_PART) == "file":
+                content = part.get_payload(decode=True)
+                assert isinstance(content, bytes)
+                return self._json(self._file(content, "batch"))
+        raise ValueError("the form holds no file")
 
     async def _content(self, request: "Request") -> "Response":
         from starlette.responses import Response

@@ -106,7 +106,7 @@ def people(n: int) -> pl.DataFrame:
 def raters(base_url: str, **more: Any) -> list[RaterConfig]:
     """Return the three simulated raters, reached at an address."""
     fixed = {"base_url": base_url, "provider": simulated_provider(SEED)}
-    fixed |= {"concurrency": CONCURRENCY, "backoff_s": 0.02, "timeout_s": 2.0}
+    fixed |= {"concurrency": CONCURRENCY, "backoff_s": 0.02, "timeout_s": 5.0}
     return [replace(rater, **{**fixed, **more}) for rater in load_raters("simulated")]
 
 

@@ -112,7 +112,7 @@ def test_every_fault_has_its_true_outcome(
     concern_all = {kind for kind in KINDS if kind.startswith("rate_limited")}
     personal = set(KINDS) - concern_all - {"unauthorized", "quota"}
     faults = Faults(rates=dict.fromkeys(sorted(personal), 1 / (len(personal) + 1)))
-    with serving(150, faults, max_attempts=1, timeout_s=1.0) as s:
+    with serving(150, faults, max_attempts=1, timeout_s=5.0) as s:
         people = athletes(150)
         frame = annotate(s.requests(people), s.rater, journal)
     met: set[str | None] = set()
