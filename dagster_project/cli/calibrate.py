@@ -22,7 +22,7 @@ from personax_assets.errors import PersonaXError
 from personax_assets.resources import Raters, Resources, read_manifest
 from personax_assets.stage import stale
 from personax_assets.traits.calibration import ARMS, EVERYTHING, FULL, VARIANTS, questions, sample
-from personax_assets.traits.figures import calibration_figure
+from personax_assets.traits.figures import SIMULATED, calibration_figure
 from personax_assets.traits.prompts import Request
 from personax_assets.traits.raters import RaterConfig
 
@@ -91,6 +91,10 @@ def _print_result(resources: Resources, sub: SubDataset) -> None:
     if table.is_empty():
         return
     raters = table["rater"].unique(maintain_order=True).to_list()
+    answers = layout_of(sub, resources).tables["prompt_answers"]
+    flags = resources.warehouse.read(sub.table(answers.name), answers, ("simulated",))
+    about = f"{sub.title}: prompts{SIMULATED if flags['simulated'].any() else ''}"
+    print(about)
     spreads = table.filter(trait=EVERYTHING, measure="spread")
     rows = [(variant, *_cells(spreads, raters, variant)) for variant in VARIANTS]
     title = f"{sub.title}: spread between repeats, in shares of the scale"
@@ -102,7 +106,7 @@ def _print_result(resources: Resources, sub: SubDataset) -> None:
     folder = resources.home / "report"
     folder.mkdir(exist_ok=True)
     path = folder / f"{sub.name}-prompts.png"
-    calibration_figure(table, f"{sub.title}: prompts").savefig(path, dpi=120, facecolor="white")
+    calibration_figure(table, about).savefig(path, dpi=120, facecolor="white")
     print(f"Plot: {path}")
 
 

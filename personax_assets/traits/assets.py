@@ -48,18 +48,19 @@ def trait_stages(layout: Layout) -> tuple[Stage, ...]:
     def rater_quality(run: StageRun) -> StageResult:
         """Abstention, failures, latency, tokens, and ordinal Krippendorff's alpha per trait."""
         from personax_assets.traits.calibration import consistency
-        from personax_assets.traits.figures import quality_figure
+        from personax_assets.traits.figures import SIMULATED, quality_figure
         from personax_assets.traits.quality import OVERALL
         from personax_assets.traits.quality import rater_quality as quality_of
 
         if run.read("trait_scores", ("n_raters",), "n_raters > 0").is_empty():
             raise SkipStageError(f"nobody rated the {sub.people}")
         repeated = consistency(run.read("prompt_calibration"))
-        quality = quality_of(answers(run), run.read("trait_scores"), repeated)
+        texts = answers(run)
+        quality = quality_of(texts, run.read("trait_scores"), repeated)
+        invented = any(frame["simulated"].any() for frame in texts.values())
+        title = f"{sub.title}: the raters{SIMULATED if invented else ''}"
         overall = quality.filter(measure="overall", trait="all").select("rater", "value")
-        picture = figure_metadata(
-            quality_figure(quality, f"{sub.title}: the raters"), "Failures and agreement"
-        )
+        picture = figure_metadata(quality_figure(quality, title), "Failures and agreement")
         about = {"overall": dict(overall.iter_rows()), "overall_is": OVERALL, "quality": picture}
         return StageResult((run.replacing(quality),), about)
 

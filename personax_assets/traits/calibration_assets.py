@@ -77,7 +77,7 @@ def calibration_stages(layout: Layout) -> tuple[Stage, ...]:
         variable of the bios: it is not missing at random.
         """
         from personax_assets.traits.calibration import measures
-        from personax_assets.traits.figures import calibration_figure
+        from personax_assets.traits.figures import SIMULATED, calibration_figure
 
         answers = run.read("prompt_answers")
         if answers.is_empty():
@@ -86,7 +86,8 @@ def calibration_stages(layout: Layout) -> tuple[Stage, ...]:
         bios = run.read("bios", ("person_id", *variables))
         texts = {rater: run.read(f"trait_texts_{rater}") for rater in layout.raters}
         table = measures(answers, bios.select("person_id", sub.stratum), texts, bios, sub)
-        figure = calibration_figure(table, f"{sub.title}: prompts")
+        invented = SIMULATED if answers["simulated"].any() else ""
+        figure = calibration_figure(table, f"{sub.title}: prompts{invented}")
         return StageResult(
             (run.replacing(table),),
             {

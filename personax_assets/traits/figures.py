@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
+SIMULATED = " (simulated raters)"
+"""Ends the title of a figure whose answers are invented."""
+
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#c46a9c", "#b98a00", "#7d858d", "#56b4e9", "#000000")
 """Okabe and Ito's, one per rater in order; they start again after eight."""
 
@@ -82,7 +85,7 @@ def grouped_bars(
     for i, name in enumerate(series):
         places = [g + (i - (len(series) - 1) / 2) * width for g in range(len(groups))]
         bars = axes.bar(places, values[i], width, label=name, color=COLOURS[i % len(COLOURS)])
-        axes.bar_label(bars, fmt="%.3g", fontsize=7)
+        axes.bar_label(bars, fmt="%.2g", fontsize=7)
     axes.set_xticks(range(len(groups)), groups)
     axes.margins(y=0.15)
     axes.legend(frameon=False, fontsize=8)

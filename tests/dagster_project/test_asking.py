@@ -14,7 +14,7 @@ from dagster_project.build import build_resources
 from dagster_project.cli.forecast import print_forecast
 from dagster_project.cli.main import main
 from dagster_project.cli.run import launch
-from dagster_project.graph import stages_of
+from dagster_project.graph import stages_of, study_stages_of
 from dagster_project.home import Home
 from dagster_project.profiles import sources_of
 from personax_assets.datasets import ATHLEPERSONA
@@ -200,3 +200,24 @@ def test_ask_again_asks_everybody_once_more_and_keeps_what_there_was(platform: P
             [row[0] for row in journal._db.execute("SELECT repeat FROM calls ORDER BY 1")]
         )
     assert repeats.value_counts(sort=True)["count"].to_list() == [2 * N, 2 * N]
+
+
+def test_the_calibration_of_prompts_enters_no_other_table(platform: Platform) -> None:
+    resources = platform.run()
+    texts = "SELECT * FROM athlepersona.trait_texts_llama ORDER BY person_id"
+    before = resources.warehouse.query(texts)
+    asked = len(platform.log())
+    resources = platform.resources(calibration_people=5, calibration_repeats=2)
+    studies = [s for s in study_stages_of(resources) if s.layout.sub == ATHLEPERSONA]
+    keys = {stage.key for stage in studies}
+    launch(resources, stale(studies, resources, keys), "calibrate_prompts")
+    assert {resources.warehouse.stages()[key].status for key in keys} == {"ok"}
+    assert len(platform.log()) - asked == len(RATERS) * 5 * (4 * 2 + 3)
+    found = resources.warehouse.query(
+        "SELECT DISTINCT rater, arm FROM athlepersona.prompt_calibration"
+    )
+    assert found.height == len(RATERS) * (4 + 3 + 1)
+    assert resources.warehouse.query(texts).equals(before)
+    assert stale(studies, resources, keys) == ()
+    within = {f"athlepersona/{name}" for name in STAGES}
+    assert stale(stages_of(resources), resources, within) == ()
