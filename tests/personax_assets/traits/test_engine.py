@@ -375,6 +375,23 @@ def test_the_budget_holds_by_the_count_of_the_server(athletes: People, journal: 
     assert frame["cost_usd"].min() > 0  # type: ignore[operator]
 
 
+def test_calls_under_way_at_a_crash_count_against_the_next_budget(
+    athletes: People, journal: Journal
+) -> None:
+    sentences, notify = heard()
+    with serving(2, prices=Prices(1.0, 4.0, "2026-01-05"), max_tokens=400) as s:
+        requests = s.requests(athletes(2))
+        with journal.entries(s.rater, notify) as entries:  # as a process that dies leaves it
+            entries.begin(requests[0], 1, 1_000, 0.75)
+        budget = Budget(10.0)
+        frame = annotate(requests, s.rater, journal, budget=budget, notify=notify)
+    assert statuses(frame) == {"ok": 2}
+    assert "1 calls were under way" in sentences[0]
+    assert "count against the budget" in sentences[0]
+    assert budget.spent_usd == pytest.approx(0.75 + frame["cost_usd"].sum())
+    assert budget.spent_usd == pytest.approx(journal.spent_usd())
+
+
 def test_a_budget_needs_prices(athletes: People, journal: Journal) -> None:
     with serving(1) as s, pytest.raises(BudgetError, match="prices"):
         annotate(s.requests(athletes(1)), s.rater, journal, budget=Budget(1.0))
