@@ -13,7 +13,7 @@ def test_a_thousand_people_and_three_raters_in_a_storm(tmp_path: Path) -> None:
     assert found["failed_calls_share"] > 0.25
     assert found["faults_met"] == len(drill.OUTCOMES) - 2
     counted = {key: found[key] for key in (
-        "without_outcome", "untrue_outcomes", "answers_requested_again",
+        "without_outcome", "untrue_outcomes", "received_answers_requested_again",
         "sent_inside_a_retry_after", "sent_above_the_rate", "calls_not_in_journal",
     )}  # fmt: skip
     assert counted == dict.fromkeys(counted, 0), found
@@ -34,7 +34,7 @@ def test_twenty_kills_lose_nothing(tmp_path: Path) -> None:
 def test_a_small_storm(tmp_path: Path) -> None:
     found = drill.storm(tmp_path, n=12, rpm=10_000)
     counted = {key: found[key] for key in (
-        "without_outcome", "untrue_outcomes", "answers_requested_again",
+        "without_outcome", "untrue_outcomes", "received_answers_requested_again",
         "sent_inside_a_retry_after", "calls_not_in_journal",
     )}  # fmt: skip
     assert counted == dict.fromkeys(counted, 0), found
