@@ -8,7 +8,7 @@ from typing import Any
 
 import dagster as dg
 
-from dagster_project.graph import stages_of
+from dagster_project.graph import stages_of, study_stages_of
 from dagster_project.home import Home
 from dagster_project.jobs import jobs_of, schedules_and_sensors
 from dagster_project.profiles import DEFAULT_SEED, profile_named, resources_of, sources_of
@@ -43,11 +43,11 @@ def build_resources(
 
 def definitions_of(resources: Resources) -> dg.Definitions:
     """Return the Dagster definitions over given resources."""
-    stages = stages_of(resources)
-    jobs = jobs_of(stages)
+    stages, studies = stages_of(resources), study_stages_of(resources)
+    jobs = jobs_of(stages, studies)
     schedules, sensors = schedules_and_sensors(jobs, resources)
     return dg.Definitions(
-        assets=[asset_of(stage) for stage in stages],
+        assets=[asset_of(stage) for stage in (*stages, *studies)],
         jobs=list(jobs.values()),
         schedules=schedules,
         sensors=sensors,

@@ -16,6 +16,7 @@ from personax_assets.resources import Resources
 from personax_assets.schemas import comparison_tables, sub_dataset_tables
 from personax_assets.stage import Layout, Stage
 from personax_assets.traits.assets import trait_stages
+from personax_assets.traits.calibration_assets import calibration_stages
 
 
 def layout_of(sub: SubDataset, resources: Resources) -> Layout:
@@ -51,3 +52,9 @@ def stages_of(resources: Resources) -> tuple[Stage, ...]:
         *comparison_stages(comparison_layout(layouts)),
         *(stage for layout in layouts for stage in report_stages(layout)),
     )
+
+
+def study_stages_of(resources: Resources) -> tuple[Stage, ...]:
+    """Return the stages of studies, which run on request alone and serve no other table."""
+    layouts = [layout_of(sub, resources) for sub in SUB_DATASETS.values()]
+    return tuple(stage for layout in layouts for stage in calibration_stages(layout))

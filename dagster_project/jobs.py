@@ -53,7 +53,7 @@ def _job(name: str, stages: Sequence[Stage], description: str, stale: bool = Tru
     )
 
 
-def jobs_of(stages: Sequence[Stage]) -> dict[str, "Job"]:
+def jobs_of(stages: Sequence[Stage], studies: Sequence[Stage] = ()) -> dict[str, "Job"]:
     """Return the jobs by name."""
     training = [s for s in stages if s.name in (*TRAINING, "latents", "latent_graph", "report")]
     jobs = (
@@ -81,6 +81,13 @@ def jobs_of(stages: Sequence[Stage]) -> dict[str, "Job"]:
             "Trains a model for each sub-dataset, whether or not its inputs changed, and "
             "computes latents by the registry's champion.",
             stale=False,
+        ),
+        _job(
+            "calibrate_prompts",
+            studies,
+            "Asks every rater variants of the prompt about a sample of people: how much answers "
+            "vary between repeats, and what the prompt gives away. Costs calls; the answers enter "
+            "no other table.",
         ),
     )
     return {job.name: job for job in jobs}

@@ -373,15 +373,36 @@ def trait_texts(sub: SubDataset, rater: str) -> TableSchema:
             Column("model", "VARCHAR", "Model that answered, as it names itself."),
             Column("prompt_version", "VARCHAR", "Version of the prompt."),
             Column("simulated", "BOOLEAN", "Whether the rater is simulated."),
-            Column("prompt_tokens", "INTEGER", "Tokens sent, over all attempts.", minimum=0),
             Column(
-                "completion_tokens", "INTEGER", "Tokens received, over all attempts.", minimum=0
+                "prompt_tokens",
+                "INTEGER",
+                "Tokens sent, over all attempts.",
+                minimum=0,
+                volatile=True,
             ),
             Column(
-                "cost_usd", "DOUBLE", "Cost in US dollars; NULL if the price is unknown.", minimum=0
+                "completion_tokens",
+                "INTEGER",
+                "Tokens received, over all attempts.",
+                minimum=0,
+                volatile=True,
+            ),
+            Column(
+                "cost_usd",
+                "DOUBLE",
+                "Cost in US dollars; NULL if the price is unknown.",
+                minimum=0,
+                volatile=True,
             ),
             Column("latency_s", "DOUBLE", "Seconds of the last attempt.", minimum=0, volatile=True),
             Column("attempts", "SMALLINT", "Number of calls made.", minimum=0, volatile=True),
+            Column(
+                "malformed",
+                "SMALLINT",
+                "Those whose answer could not be read.",
+                minimum=0,
+                volatile=True,
+            ),
             Column("request_id", "VARCHAR", "The server's id of the last call.", volatile=True),
             Column("rated_at", "TIMESTAMP", "When the last call ended, UTC.", volatile=True),
             _INPUT_HASH,
@@ -445,6 +466,63 @@ def rater_quality(sub: SubDataset, raters: Sequence[str] = DEFAULT_RATERS) -> Ta
             Column("n", "BIGINT", "Number of answers or people behind it.", minimum=0),
         ),
     )
+
+
+def prompt_answers(sub: SubDataset) -> TableSchema:
+    """Answers of the calibration of prompts; they never enter the tables above."""
+    return TableSchema(
+        "prompt_answers",
+        f"One rater's answer to one wording of the question about one {sub.person}.",
+        ("person_id", "rater", "arm", "repeat"),
+        (
+            _key("person_id", PERSON, "bios.person_id"),
+            _key("rater", "The rater."),
+            _key("arm", "The prompt: a variant, or what it leaves out or swaps."),
+            _key("repeat", "Which repetition of the question, from 0.", type="SMALLINT"),
+            Column("told", "VARCHAR", f"The {sub.stratum} told, or the person's own if none is."),
+            Column("named", "VARCHAR", "Id of the person whose name is told; NULL for none."),
+            *(
+                Column(
+                    f"{trait}_score", "SMALLINT",
+                    f"{trait.capitalize()}: from 1 low; 0 insufficient information.",
+                    minimum=0, maximum=5,
+                )
+                for trait in TRAITS
+            ),
+            Column(
+                "status", "VARCHAR", "How the call ended.", nullable=False, values=ANSWER_STATUSES
+            ),
+            Column("prompt_version", "VARCHAR", "Version of the prompt."),
+            Column("model", "VARCHAR", "Model that answered, as it names itself."),
+            Column("simulated", "BOOLEAN", "Whether the rater is simulated."),
+            Column("cost_usd", "DOUBLE", "Cost in US dollars; NULL if the price is unknown.",
+                   minimum=0, volatile=True),
+            _INPUT_HASH,
+        ),
+    )  # fmt: skip
+
+
+def prompt_calibration(sub: SubDataset) -> TableSchema:
+    """Measures of what the prompts do to the answers."""
+    score = tuple(f"prompt_answers.{trait}_score" for trait in TRAITS)
+    return TableSchema(
+        "prompt_calibration",
+        f"One measure of what a prompt does to one rater's answers about the {sub.people}.",
+        ("rater", "arm", "trait", "variable", "measure"),
+        (
+            _key("rater", "The rater."),
+            _key("arm", "A variant or arm of the prompt; `main` for the main tables."),
+            _key("trait", "The trait; `all` for all together."),
+            _key("variable", "What the measure is a dependence on; `all` for none."),
+            _key("measure", "What is measured."),
+            Column("value", "DOUBLE", "The value; a share, or eta squared of ranks.",
+                   lineage=score),
+            Column("low", "DOUBLE", "Lower end of the 95 % bootstrap interval."),
+            Column("high", "DOUBLE", "Upper end of the 95 % bootstrap interval."),
+            Column("p_value", "DOUBLE", "Of the Kruskal-Wallis test.", minimum=0, maximum=1),
+            Column("n", "BIGINT", "Number of answers, pairs or people behind it.", minimum=0),
+        ),
+    )  # fmt: skip
 
 
 def text_embeddings(sub: SubDataset, raters: Sequence[str] = DEFAULT_RATERS) -> TableSchema:
@@ -770,6 +848,8 @@ def sub_dataset_tables(
         *(trait_texts(sub, rater) for rater in raters),
         trait_scores(sub, raters),
         rater_quality(sub, raters),
+        prompt_answers(sub),
+        prompt_calibration(sub),
         text_embeddings(sub, raters).with_dimension(text_dimension),
         independence_people(sub, raters),
         independence_counts(sub),

@@ -85,6 +85,10 @@ class Board:
         )
         self._progress.advance(self._all)
 
+    def noted(self, sentence: str) -> None:
+        """Write a sentence above the bars."""
+        self.console.print(f"  {sentence}", markup=False, soft_wrap=True)
+
     def advanced(self, label: str, done: int, total: int) -> None:
         """Move the bar of a piece of work."""
         if label not in self._work:

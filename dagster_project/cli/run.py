@@ -12,20 +12,22 @@ from pathlib import Path
 from dagster_project.build import build_resources, definitions_of
 from dagster_project.cli.command import Command
 from dagster_project.cli.console import Board, print_table
+from dagster_project.cli.forecast import check_limit, print_forecast
 from dagster_project.graph import stages_of
 from dagster_project.home import Home
 from dagster_project.jobs import ALL_LEAGUES, refresh_stages, stages_about
-from dagster_project.profiles import DEFAULT_SEED, sources_of, synthetic_source
+from dagster_project.profiles import DEFAULT_SEED, profile_named, sources_of, synthetic_source
 from personax_assets.dagster_assets import ONLY_STALE_TAG
 from personax_assets.datasets import ATHLEPERSONA, SUB_DATASETS, SubDataset
 from personax_assets.errors import PersonaXError, TermsError
 from personax_assets.locking import exclusive
-from personax_assets.resources import Resources, SourceConfig, check_claim, read_manifest
+from personax_assets.resources import Raters, Resources, SourceConfig, check_claim, read_manifest
 from personax_assets.stage import Stage, stale
 from personax_assets.warehouse import StageRecord
 
 
-def _dataset_option(parser: argparse.ArgumentParser) -> None:
+def dataset_option(parser: argparse.ArgumentParser) -> None:
+    """Add the option that chooses sub-datasets."""
     parser.add_argument(
         "--dataset", choices=(*SUB_DATASETS, "all"),
         help="which sub-dataset (default: all; in a home of real athletes: athlepersona)",
@@ -33,7 +35,7 @@ def _dataset_option(parser: argparse.ArgumentParser) -> None:
 
 
 def _run_options(parser: argparse.ArgumentParser) -> None:
-    _dataset_option(parser)
+    dataset_option(parser)
     parser.add_argument(
         "--scale", choices=("demo", "paper"),
         help="size of the invented cohort: demo (420 athletes, 480 public figures; default) or "
@@ -56,6 +58,34 @@ def _run_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--photographs", type=Path, metavar="DIR",
         help="folder with photographs of the people in the rosters, named after their ids",
+    )  # fmt: skip
+    _asking_options(parser)
+
+
+def _refresh_options(parser: argparse.ArgumentParser) -> None:
+    dataset_option(parser)
+    _asking_options(parser)
+
+
+def _asking_options(parser: argparse.ArgumentParser) -> None:
+    """Add what decides whom the raters are asked about, and for how much money."""
+    parser.add_argument(
+        "--budget", type=float, metavar="USD",
+        help="the most that the raters may cost in this run, failed calls included; asking stops "
+        "cleanly when it is used up (default: budget_usd in the raters' file, else no limit)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--dry-run", action="store_true",
+        help="only tell how many calls, tokens, US dollars and minutes each rater would take",
+    )  # fmt: skip
+    whom = parser.add_mutually_exclusive_group()
+    whom.add_argument(
+        "--only-failed", action="store_const", dest="ask", const="failed", default="missing",
+        help="ask only about people whose last call failed or was refused, not about new ones",
+    )  # fmt: skip
+    whom.add_argument(
+        "--ask-again", action="store_const", dest="ask", const="again",
+        help="ask about everybody once more, answered or not; earlier answers stay in the journal",
     )  # fmt: skip
 
 
@@ -143,24 +173,52 @@ def _existing(path: Path | None, option: str) -> str:
     return str(path.absolute()) if path else ""
 
 
-def _run(arguments: argparse.Namespace) -> int:
+def _home(arguments: argparse.Namespace) -> Home:
+    """Return the home, made ready unless it is only looked at."""
     home = Home.from_environment()
-    home.prepare()
+    if not arguments.dry_run:
+        home.prepare()
+    return home
+
+
+def _resources(
+    arguments: argparse.Namespace, home: Home, wanted: Mapping[str, SourceConfig] | None = None
+) -> Resources:
+    """Return the resources of the profile, with the options about asking."""
+    sources = sources_of(home, wanted)
+    raters = Raters(
+        file=str(profile_named().raters_file),
+        journal=str(home.journal),
+        ask=arguments.ask,
+        budget_usd=arguments.budget,
+    )
+    resources = build_resources(home=home, sources=sources, overrides={"raters": raters})
+    check_limit(resources)
+    return resources
+
+
+def _run(arguments: argparse.Namespace) -> int:
+    home = _home(arguments)
     claimed = read_manifest(home.manifest)
     subs, wanted = _wanted(arguments, claimed, home.sources)
     for sub in subs:
         if sub.name in wanted:
             check_claim(home.manifest, claimed, sub, wanted[sub.name])
-    resources = build_resources(home=home, sources=sources_of(home, wanted))
+    resources = _resources(arguments, home, wanted)
+    if arguments.dry_run:
+        print_forecast(resources, subs)
+        return 0
     stages = stages_about(stages_of(resources), subs)
     return _conclude(resources, subs, stages)
 
 
 def _refresh(arguments: argparse.Namespace) -> int:
-    home = Home.from_environment()
-    home.prepare()
+    home = _home(arguments)
     subs = chosen_sub_datasets(arguments.dataset, read_manifest(home.manifest))
-    resources = build_resources(home=home)
+    resources = _resources(arguments, home)
+    if arguments.dry_run:
+        print_forecast(resources, subs)
+        return 0
     everything = stages_of(resources)
     stages = refresh_stages(everything, subs)
     return _conclude(resources, subs, stages)
@@ -187,10 +245,10 @@ def _conclude(resources: Resources, subs: Sequence[SubDataset], stages: Sequence
             collect_comparison(resources),
         )
     _print_summary(resources, subs)
-    return _complain(stages, records)
+    return complain(stages, records)
 
 
-def launch(resources: Resources, todo: Sequence[Stage]) -> None:
+def launch(resources: Resources, todo: Sequence[Stage], job: str = "bootstrap") -> None:
     """Run stages as one Dagster run of the home's instance, in this process."""
     import logging
 
@@ -206,7 +264,7 @@ def launch(resources: Resources, todo: Sequence[Stage]) -> None:
         instance.get_runs_count()
         instance.get_latest_materialization_event(dg.AssetKey("none"))
     with instance:
-        definitions_of(resources).resolve_job_def("bootstrap").execute_in_process(
+        definitions_of(resources).resolve_job_def(job).execute_in_process(
             instance=instance,
             asset_selection=[dg.AssetKey.from_user_string(stage.key) for stage in todo],
             tags=tags,
@@ -215,7 +273,7 @@ def launch(resources: Resources, todo: Sequence[Stage]) -> None:
         )
 
 
-def _complain(stages: Sequence[Stage], records: dict[str, StageRecord]) -> int:
+def complain(stages: Sequence[Stage], records: dict[str, StageRecord]) -> int:
     """Write one line per stage that did not succeed; return the exit status."""
     bad = [
         record
@@ -257,6 +315,6 @@ RUN = Command(
 REFRESH = Command(
     "refresh",
     "bring sources, traits, tests and latents up to date, without training",
-    _dataset_option,
+    _refresh_options,
     _refresh,
 )

@@ -33,6 +33,7 @@ from personax_assets.report.words import (
     percent,
     short,
 )
+from personax_assets.traits.quality import OVERALL
 
 _VALUES = (0.0, 1.0, 1.5, 2.0, 2.5, 3.0)
 _VALUE_NAMES = ("insufficient information", "1 low", "1.5", "2 medium", "2.5", "3 high")
@@ -40,14 +41,16 @@ _VALUE_NAMES = ("insufficient information", "1 low", "1.5", "2 medium", "2.5", "
 _MEASURES: tuple[tuple[str, str], ...] = (
     ("missing", "No answer"),
     ("hesitation", "Hesitated (refused, filtered, or scored nothing)"),
-    ("malformed", "Answer could not be read"),
+    ("malformed", "Calls whose answer could not be read"),
     ("abstention", "Traits scored “insufficient information”"),
+    ("consistency", "Same score when asked again"),
     ("latency_p50_s", "Median time of an answer"),
     ("latency_p95_s", "95th percentile of the time"),
     ("attempts", "Calls per person"),
     ("prompt_tokens", "Tokens sent"),
     ("completion_tokens", "Tokens received"),
     ("cost_usd", "Cost (US dollars)"),
+    ("overall", "Overall score, relative to these raters"),
 )
 
 
@@ -96,7 +99,7 @@ def traits_section(report: SubDatasetReport, run: RunInfo) -> Section:
         Pictures(pictures),
     ]
     if values:
-        blocks.append(_quality_table(raters, values))
+        blocks += [_quality_table(raters, values), Prose(f"Overall score: the {OVERALL}.")]
     kappas = _kappa_table(raters, values)
     if kappas is not None:
         blocks.append(kappas)

@@ -69,7 +69,10 @@ def test_jobs(defs: dg.Definitions) -> None:
         layer = defs.resolve_job_def(job).asset_layer
         return {key.to_user_string() for key in layer.selected_asset_keys}
 
-    assert keys("bootstrap") == everything
+    studies = {key for key in everything if "/prompt_" in key}
+    assert keys("calibrate_prompts") == studies
+    assert len(studies) == 4
+    assert keys("bootstrap") == everything - studies
     assert "athlepersona/crl_model" not in keys("refresh_athletes")
     assert {"athlepersona/raw_bios", "athlepersona/latents"} <= keys("refresh_athletes")
     celebs = {key for key in keys("refresh_celebs") if not key.startswith("celebpersona/")}
