@@ -206,6 +206,48 @@ def test_nameless_identities_have_faces_and_attributes_and_nobody_is_asked_about
     )
 
 
+def test_only_people_with_a_name_are_asked_about(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DAGSTER_HOME", str(tmp_path))
+    celeba.write(tmp_path, **{"people.csv": "identity,name\n7,Ann Example\n"})
+    description = tmp_path / "celeba.yaml"
+    description.write_text(
+        "kind: celeba\ndataset: celebpersona\nattributes: list_attr_celeba.txt\n"
+        "identities: identity_CelebA.txt\npeople: people.csv\n"
+    )
+    raters = tmp_path / "raters.yaml"
+    with served(lambda request: (400, {"Content-Type": "application/json"}, b"{}")) as model:
+        raters.write_text(
+            "raters:\n  - name: stub\n    model: stub\n"
+            f"    base_url: {model.url}/v1\n    prices: null\n"
+        )
+        monkeypatch.setenv("PERSONAX_RATERS", str(raters))
+        config = SourceConfig(kind="celeba", file=str(description))
+        home = Home(tmp_path / "home")
+        home.prepare()
+        resources = build_resources("live", home, sources_of(home, {"celebpersona": config}))
+        names = {f"celebpersona/{name}" for name in ("raw_bios", "bios", "trait_texts_stub")}
+        launch(resources, stale(stages_of(resources), resources, names))
+        bodies = [request.body.decode() for request in model.requests]
+    assert len(bodies) == 1
+    assert "Ann Example" in bodies[0]
+    assert table(resources, "bios", CELEBPERSONA)["name"].null_count() == 1
+
+
+def test_people_without_a_photograph_have_no_faces(
+    net: Net, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DAGSTER_HOME", str(tmp_path))
+    load(net.store, turtle([*world.things(), world.born(6000).says("P54", world.HAWKS)]))
+    resources = brought_up_to_date(Home(tmp_path / "home"), net, STAGES)
+    endings = {r.asset: (r.status, r.reason) for r in resources.warehouse.stages().values()}
+    assert endings["athlepersona/photographs"] == (
+        "skipped", "the source gives no address of a photograph of the athletes",
+    )  # fmt: skip
+    assert endings["athlepersona/face_crops"][0] == "skipped"
+
+
 @pytest.mark.parametrize("sub", [ATHLEPERSONA, CELEBPERSONA])
 def test_the_stage_is_there_only_where_photographs_come_from_the_web(
     tmp_path: Path, sub: SubDataset
