@@ -118,10 +118,10 @@ def _runs_of_latest_materializations(instance: dg.DagsterInstance) -> set[str | 
         latest = instance.get_latest_materialization_event(key)
         found.add(latest.run_id if latest else None)
         ids = instance.event_log_storage.get_latest_storage_id_by_partition(key, kind)
-        records = instance.get_event_records(
-            dg.EventRecordsFilter(kind, asset_key=key, storage_ids=list(ids.values()))
-        )
-        found |= {record.run_id for record in records}
+        if ids:
+            which = dg.AssetRecordsFilter(asset_key=key, storage_ids=list(ids.values()))
+            records = instance.fetch_materializations(which, limit=len(ids)).records
+            found |= {record.run_id for record in records}
     return found
 
 

@@ -1,18 +1,28 @@
 """The incremental refresh: who is new or changed costs something, nobody else does."""
 
+import json
 import os
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import dagster as dg
 import polars as pl
 import pytest
 
+from dagster_project.cli.run import launch
+from dagster_project.graph import stages_of
+from dagster_project.home import Home
+from dagster_project.jobs import refresh_stages
+from dagster_project.prune import prune
 from personax_assets.bios.assets import ACCEPT_LEAVERS_TAG
+from personax_assets.changes import run_changes
+from personax_assets.datasets import ATHLEPERSONA
 from personax_assets.resources import Resources
+from personax_assets.stage import stale
 from tests.dagster_project.kit import Rater, World, rater, refreshed, resources_of, table
 
 TO_SCORES = ("raw_bios", "bios", "trait_texts_chatgpt", "trait_scores")
@@ -167,7 +177,12 @@ def killed(resources: Resources, world: World, counting: Rater) -> None:
     counting.latency_s = 0.0
 
 
-def lived(world: World, resources: Resources, counting: Rater, days: int) -> list[str]:
+Refresh = Callable[[Resources], dict[str, float]]
+
+
+def lived(
+    world: World, resources: Resources, counting: Rater, days: int, refresh: Refresh = refreshed
+) -> list[str]:
     """Live through some days with everything that can happen; return the names of bad days."""
     bad_days = {days // 3: "half", days // 2: "dead", 3 * days // 4: "killed"}
     for day in range(1, days):
@@ -181,7 +196,7 @@ def lived(world: World, resources: Resources, counting: Rater, days: int) -> lis
         world.write(half="NBA" if what == "half" else "", dead="NHL" if what == "dead" else "")
         if what == "killed":
             killed(resources, world, counting)
-        changes = refreshed(resources)
+        changes = refresh(resources)
         assert changes.get("held", 0) == 0 or what == "half"
         broken = [r.asset for r in resources.warehouse.stages().values() if r.status == "degraded"]
         assert broken == {"half": ["athlepersona/bios"], "dead": ["athlepersona/raw_bios"]}.get(
@@ -221,3 +236,77 @@ def test_days_of_refreshes_end_where_a_single_run_does(tmp_path: Path, counting:
     assert people == sum(len(p) for p in world.playing.values())
     again = answered - len(set(counting.asked[:answered]))
     assert again <= 8, "only calls under way at the kill are made again"
+
+
+@pytest.mark.slow
+def test_a_month_of_daily_runs(tmp_path: Path, counting: Rater) -> None:
+    """Thirty real Dagster runs end where one run does, and pruned they leave little behind."""
+    world = World(tmp_path / "rosters", (60, 45))
+    resources = resources_of(tmp_path / "home", world.list)
+    launched(resources)
+    dagster = Home(resources.home).dagster
+    with dg.DagsterInstance.from_config(str(dagster)) as instance:
+        before = prune(instance).after
+    assert len(lived(world, resources, counting, 30, launched)) == 3
+    with dg.DagsterInstance.from_config(str(dagster)) as instance:
+        runs = instance.get_runs()
+        assert len(runs) == 30
+        told = [run.tags["personax/athlepersona"] for run in runs]
+        assert any("1 new, 2 changed" in line and "1 retired" in line for line in told), told
+        done = prune(instance)
+        assert done.runs > 0
+        assert done.after - before < 10e6
+    scratch = resources_of(tmp_path / "scratch", world.list)
+    refreshed(scratch)
+    assert_same_state(resources, scratch)
+
+
+def launched(resources: Resources) -> dict[str, float]:
+    """Do a refresh as a Dagster run of the home's instance; return what it changed."""
+    stages = refresh_stages(stages_of(resources), (ATHLEPERSONA,))
+    todo = stale(stages, resources, {stage.key for stage in stages})
+    run_id = launch(resources, todo) if todo else ""
+    return run_changes(resources.warehouse.stages().values(), ATHLEPERSONA.name, run_id)
+
+
+DUMP = """
+import sys
+from pathlib import Path
+from tests.dagster_project.kit import refreshed, resources_of, table
+resources = resources_of(Path(sys.argv[1]), Path(sys.argv[2]))
+refreshed(resources, ("raw_bios", "bios"))
+for name in ("raw_bios", "bios", "bios_history"):
+    table(resources, name).write_ndjson(Path(sys.argv[3]) / f"{name}.ndjson")
+"""
+
+
+def test_time_zones_and_leap_days_leave_the_same_bytes(tmp_path: Path) -> None:
+    world = World(tmp_path / "rosters", (4, 2))
+    leap = {"id": "900", "name": "Leap Day", "born": "1996-02-29", "height": "200", "weight": "90"}
+    world.rows["NBA"] += [
+        {**leap, "active": "true", "seen": "2024-02-29T23:30:00-05:00"},
+        {**leap, "active": "true", "weight": "91", "seen": "2024-12-31 23:59:59.999"},
+        {**leap, "id": "901", "name": "No Day", "born": "1900-02-29", "active": "true",
+         "seen": "2024-02-29"},
+        {**leap, "id": "902", "name": "New Year", "born": "2000-01-01T00:30Z", "active": "true",
+         "seen": "2024-03-31T01:30:00Z"},
+    ]  # fmt: skip
+    world.write()
+    dumps = []
+    for zone in ("UTC", "Pacific/Kiritimati", "America/St_Johns"):
+        folder = tmp_path / zone.replace("/", "_")
+        folder.mkdir()
+        command = [sys.executable, "-c", DUMP, str(folder / "home"), str(world.list), str(folder)]
+        subprocess.run(command, env=os.environ | {"TZ": zone}, check=True)
+        dumps.append({path.name: path.read_bytes() for path in folder.glob("*.ndjson")})
+    assert len(dumps[0]) == 3
+    assert dumps[0] == dumps[1] == dumps[2]
+    people = {row["name"]: row for row in map(json.loads, dumps[0]["bios.ndjson"].splitlines())}
+    born = ("birth_year", "birth_month", "birth_day")
+    assert [people["Leap Day"][part] for part in born] == [1996, 2, 29]
+    assert [people["New Year"][part] for part in born] == [2000, 1, 1]
+    assert [people["No Day"][part] for part in born] == [None] * 3
+    history = [json.loads(line) for line in dumps[0]["bios_history.ndjson"].splitlines()]
+    times = sorted(row["valid_from"] for row in history if row["name"] == "Leap Day")
+    assert [time[:16].replace("T", " ") for time in times] == ["2024-03-01 04:30",
+                                                               "2024-12-31 23:59"]  # fmt: skip
