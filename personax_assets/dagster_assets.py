@@ -10,6 +10,7 @@ from typing import Any
 
 import dagster as dg
 
+from personax_assets.changes import described, run_changes
 from personax_assets.errors import PersonaXError
 from personax_assets.execution import execute
 from personax_assets.progress import observer
@@ -55,6 +56,8 @@ def asset_of(stage: Stage) -> dg.AssetsDefinition:
             dg.StaticPartitionsDefinition(list(stage.partitions)) if stage.partitions else None
         ),
         backfill_policy=dg.BackfillPolicy.single_run() if stage.partitions else None,
+        automation_condition=follow_changes() if stage.follows and stage.deps else None,
+        freshness_policy=_freshness(stage),
         check_specs=[
             dg.AssetCheckSpec(c.name, asset=key, description=c.description, blocking=c.blocking)
             for c in checks_of(stage)
@@ -67,6 +70,7 @@ def asset_of(stage: Stage) -> dg.AssetsDefinition:
             Resources.of(context),
             _partitions(context, stage),
             context.run.run_id,
+            context.run.tags,
             context.log.info,
         )
         only_stale = context.run.tags.get(ONLY_STALE_TAG) == "true"
@@ -77,6 +81,8 @@ def asset_of(stage: Stage) -> dg.AssetsDefinition:
             raise dg.Failure(description=str(error), allow_retries=False) from None
         record = outcome.record
         observer().stage_ended(record)
+        if record.counts and record.run_id == run.run_id:
+            context.instance.add_run_tags(run.run_id, _change_tags(run))
         if record.reason:
             context.log.warning(f"{stage.key} {record.status}: {record.reason}")
         return dg.MaterializeResult(
@@ -86,6 +92,39 @@ def asset_of(stage: Stage) -> dg.AssetsDefinition:
         )
 
     return materialise
+
+
+def _freshness(stage: Stage) -> dg.FreshnessPolicy | None:
+    if stage.fresh_for is None:
+        return None
+    return dg.FreshnessPolicy.time_window(
+        fail_window=2 * stage.fresh_for, warn_window=stage.fresh_for
+    )
+
+
+def follow_changes() -> dg.AutomationCondition[Any]:
+    """Return the condition under which a stage is brought up to date by itself.
+
+    The data of a stage it reads changed, or will in the run that is being requested, since it was
+    last made or asked for. One that was made again with the same result moves nothing.
+    """
+    condition = dg.AutomationCondition
+    changed = condition.any_deps_match(
+        condition.data_version_changed() | condition.will_be_requested()
+    ).with_label("data of a dependency changed")
+    return (
+        changed.since_last_handled()
+        & ~condition.any_deps_missing()
+        & ~condition.any_deps_in_progress()
+        & ~condition.in_progress()
+    ).with_label("follow changes")
+
+
+def _change_tags(run: StageRun) -> dict[str, str]:
+    """Return the run tag that says what the run has changed so far."""
+    name = run.stage.layout.name
+    changes = run_changes(run.warehouse.stages().values(), name, run.run_id)
+    return {f"personax/{name}": described(changes)}
 
 
 def _partitions(context: dg.AssetExecutionContext, stage: Stage) -> tuple[str, ...]:
@@ -101,7 +140,7 @@ def _description(stage: Stage) -> str:
 
 def _result_metadata(stage: Stage, record: StageRecord, result: StageResult) -> dict[str, Any]:
     schema = stage.schema
-    metadata: dict[str, Any] = {"status": record.status, **result.metadata}
+    metadata: dict[str, Any] = {"status": record.status, **result.counts, **result.metadata}
     if record.reason:
         metadata["reason"] = record.reason
     if schema is None or record.rows is None:

@@ -214,9 +214,15 @@ def bios_history(sub: SubDataset) -> TableSchema:
             current["person_id"],
             Column("valid_from", "TIMESTAMP", "Start of validity, UTC.", nullable=False),
             Column("valid_to", "TIMESTAMP", "End of validity, UTC; NULL while current."),
+            Column(
+                "retired_at",
+                "TIMESTAMP",
+                "When the person left, UTC; NULL if the version still holds or another follows.",
+            ),
             *current.columns[1:],
             Column("row_hash", "VARCHAR", "Hash of the bio's values.", nullable=False),
         ),
+        permanent=True,
     )
 
 

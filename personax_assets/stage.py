@@ -5,8 +5,9 @@ here: executing it (`execution`), showing it to Dagster (`dagster_assets`), or w
 stage does.
 """
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Any
 
 import polars as pl
@@ -18,6 +19,9 @@ from personax_assets.table_schema import TableSchema
 from personax_assets.warehouse import StageRecord, Transaction, Warehouse
 
 Write = Callable[[Transaction], None]
+
+FRESH_FOR = timedelta(days=8)
+"""A week without any news about thousands of people, and a day: something may be broken."""
 
 
 @dataclass(frozen=True)
@@ -75,6 +79,11 @@ class StageResult:
         Why there was nothing to work on.
     data_version : str, optional
         Version of what was made; by default a hash of the stage's table.
+    counts : mapping of str to number
+        What this execution changed (people new, calls made, ...); summed up over a run.
+    unread : collection of str
+        Names of the settings (`source NBA`) whose content could not be had: they count as not
+        seen, so the next run tries again.
     """
 
     writes: Sequence[Write] = ()
@@ -82,6 +91,8 @@ class StageResult:
     problem: str | None = None
     skipped: str | None = None
     data_version: str | None = None
+    counts: Mapping[str, float] = field(default_factory=dict)
+    unread: Collection[str] = ()
 
 
 @dataclass(frozen=True)
@@ -112,6 +123,10 @@ class Stage:
         Checks beyond those that follow from the table schema.
     partitions : tuple of str
         Static partitions, if any.
+    fresh_for : timedelta, optional
+        How long after its last execution it counts as fresh; after twice that, as overdue.
+    follows : bool
+        Whether it is brought up to date by itself when what it is made from changed.
     """
 
     layout: Layout
@@ -124,6 +139,8 @@ class Stage:
     settings: "Callable[[StageRun], Mapping[str, str]]"
     checks: tuple[Check, ...] = ()
     partitions: tuple[str, ...] = ()
+    fresh_for: timedelta | None = FRESH_FOR
+    follows: bool = True
 
     @property
     def key(self) -> str:
@@ -152,13 +169,15 @@ def stage(
     settings: "Callable[[StageRun], Mapping[str, str]]" = lambda run: {},
     checks: Sequence[Check] = (),
     partitions: Sequence[str] = (),
+    fresh_for: timedelta | None = FRESH_FOR,
+    follows: bool = True,
 ) -> "Callable[[Callable[[StageRun], StageResult]], Stage]":
     """Declare the decorated function as the body of a stage; see `Stage`."""
 
     def declare(body: "Callable[[StageRun], StageResult]") -> Stage:
         return Stage(
             layout, name, group, body, tuple(deps), tuple(kinds), code_version, settings,
-            tuple(checks), tuple(partitions),
+            tuple(checks), tuple(partitions), fresh_for, follows,
         )  # fmt: skip
 
     return declare
@@ -166,14 +185,36 @@ def stage(
 
 @dataclass(frozen=True)
 class StageRun:
-    """One execution of a stage: what its body works with."""
+    """One execution of a stage: what its body works with.
+
+    Parameters
+    ----------
+    stage : Stage
+        What is executed.
+    resources : Resources
+        What it works with.
+    partitions : tuple of str
+        The partitions to work on.
+    run_id : str
+        The Dagster run.
+    tags : mapping of str to str
+        The run's tags.
+    log : callable
+        Told, in a sentence each, what a person should know.
+    previous : StageRecord, optional
+        How the stage ended last.
+    changed : set of str
+        Names of the inputs and settings that are not as they were then.
+    """
 
     stage: Stage
     resources: Resources
     partitions: tuple[str, ...] = ()
     run_id: str = ""
+    tags: Mapping[str, str] = field(default_factory=dict)
     log: Callable[[str], None] = print
     previous: StageRecord | None = None
+    changed: Set[str] = frozenset()
 
     @property
     def sub(self) -> SubDataset:
@@ -246,6 +287,8 @@ class StageRun:
     def inputs(self, records: Mapping[str, StageRecord]) -> dict[str, str]:
         """Return the versions of everything the stage depends on, as they are now."""
         versions = {"code": self.stage.code_version, **self.stage.settings(self)}
+        if self.stage.schema is not None:
+            versions["schema"] = self.stage.schema.version
         for name, key in self.stage.upstream.items():
             record = records.get(key)
             versions[name] = (record and record.data_version) or "none"
@@ -256,7 +299,13 @@ class StageRun:
         record = records.get(self.stage.key)
         if record is None or record.status not in ("ok", "skipped"):
             return False
-        return all(record.inputs.get(k) == v for k, v in self.inputs(records).items())
+        return not changed_inputs(record, self.inputs(records))
+
+
+def changed_inputs(record: StageRecord | None, inputs: Mapping[str, str]) -> frozenset[str]:
+    """Return the names of the inputs that a stage's last execution did not see as they are."""
+    seen = record.inputs if record else {}
+    return frozenset(name for name, version in inputs.items() if seen.get(name) != version)
 
 
 def stale(

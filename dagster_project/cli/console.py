@@ -20,6 +20,7 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 from rich.table import Table
+from rich.text import Text
 
 from personax_assets.progress import install
 from personax_assets.warehouse import StageRecord
@@ -96,11 +97,21 @@ class Board:
         self._progress.update(self._work[label], completed=done, total=total)
 
 
+def print_heading(text: str) -> None:
+    """Print a line that stands out on standard output."""
+    Console(highlight=False).print(Text(f"\n{text}", "bold"))
+
+
+def print_line(text: str) -> None:
+    """Print a line on standard output, without reading anything into it."""
+    Console(highlight=False).print(Text(text), soft_wrap=True)
+
+
 def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     """Print a table on standard output."""
-    table = Table(title=title, title_justify="left", title_style="bold")
+    table = Table(title=Text(title), title_justify="left", title_style="bold")
     for column in columns:
         table.add_column(column, justify="left", overflow="fold")
     for row in rows:
-        table.add_row(*row)
+        table.add_row(*map(Text, row))
     Console().print(table)

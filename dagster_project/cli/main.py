@@ -7,10 +7,12 @@ import sys
 from collections.abc import Sequence
 from typing import NoReturn
 
-from dagster_project.cli import calibrate, models, run, ui
+from dagster_project.cli import calibrate, models, person, run, ui
 from personax_assets.errors import PersonaXError
 
-_COMMANDS = (run.RUN, run.REFRESH, ui.UI, models.MODELS, calibrate.CALIBRATE)
+_COMMANDS = (
+    run.RUN, run.REFRESH, ui.UI, models.MODELS, person.PERSON, calibrate.CALIBRATE,
+)  # fmt: skip
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -15,9 +15,10 @@ from dagster_project.cli.console import Board, print_table
 from dagster_project.cli.forecast import check_limit, print_forecast
 from dagster_project.graph import stages_of
 from dagster_project.home import Home
-from dagster_project.jobs import ALL_LEAGUES, refresh_stages, stages_about
+from dagster_project.jobs import asset_keys, refresh_stages, run_tags, stages_about
 from dagster_project.profiles import DEFAULT_SEED, profile_named, sources_of, synthetic_source
-from personax_assets.dagster_assets import ONLY_STALE_TAG
+from personax_assets.bios.assets import ACCEPT_LEAVERS_TAG
+from personax_assets.changes import described, run_changes
 from personax_assets.datasets import ATHLEPERSONA, SUB_DATASETS, SubDataset
 from personax_assets.errors import PersonaXError, TermsError
 from personax_assets.locking import exclusive
@@ -64,6 +65,11 @@ def _run_options(parser: argparse.ArgumentParser) -> None:
 
 def _refresh_options(parser: argparse.ArgumentParser) -> None:
     dataset_option(parser)
+    parser.add_argument(
+        "--accept-leavers", metavar="GROUPS",
+        help="leagues, separated by commas, that really lost more than a tenth of their people "
+        "(all: the public figures); without it such a league is left as it was",
+    )  # fmt: skip
     _asking_options(parser)
 
 
@@ -209,7 +215,7 @@ def _run(arguments: argparse.Namespace) -> int:
         print_forecast(resources, subs)
         return 0
     stages = stages_about(stages_of(resources), subs)
-    return _conclude(resources, subs, stages)
+    return _conclude(resources, subs, stages, {})
 
 
 def _refresh(arguments: argparse.Namespace) -> int:
@@ -221,10 +227,16 @@ def _refresh(arguments: argparse.Namespace) -> int:
         return 0
     everything = stages_of(resources)
     stages = refresh_stages(everything, subs)
-    return _conclude(resources, subs, stages)
+    accepted = arguments.accept_leavers
+    return _conclude(resources, subs, stages, {ACCEPT_LEAVERS_TAG: accepted} if accepted else {})
 
 
-def _conclude(resources: Resources, subs: Sequence[SubDataset], stages: Sequence[Stage]) -> int:
+def _conclude(
+    resources: Resources,
+    subs: Sequence[SubDataset],
+    stages: Sequence[Stage],
+    tags: Mapping[str, str],
+) -> int:
     """Bring the stages up to date, say how that went, and return the exit status."""
     from personax_assets.report.collect import collect_all, collect_comparison, run_info
     from personax_assets.report.write import write_report
@@ -232,10 +244,12 @@ def _conclude(resources: Resources, subs: Sequence[SubDataset], stages: Sequence
     todo = stale(stages, resources, {stage.key for stage in stages})
     if todo:
         with Board(len(todo)):
-            launch(resources, todo)
+            run_id = launch(resources, todo, tags=tags)
     else:
         print("Everything is up to date.")
     records = resources.warehouse.stages()
+    for sub in subs if todo else ():
+        print(f"{sub.title}: {described(run_changes(records.values(), sub.name, run_id))}")
     if any(record.status == "failed" for record in records.values()):
         # The report stage does not run after a failure, but the report should tell of it.
         write_report(
@@ -248,15 +262,17 @@ def _conclude(resources: Resources, subs: Sequence[SubDataset], stages: Sequence
     return complain(stages, records)
 
 
-def launch(resources: Resources, todo: Sequence[Stage], job: str = "bootstrap") -> None:
-    """Run stages as one Dagster run of the home's instance, in this process."""
+def launch(
+    resources: Resources,
+    todo: Sequence[Stage],
+    job: str = "bootstrap",
+    tags: Mapping[str, str] | None = None,
+) -> str:
+    """Run stages as one Dagster run of the home's instance, in this process; return its id."""
     import logging
 
     import dagster as dg
 
-    tags = {ONLY_STALE_TAG: "true", "personax/launched_by": "command line"}
-    if any(stage.partitions for stage in todo):
-        tags |= ALL_LEAGUES
     logging.getLogger("dagster").setLevel(logging.CRITICAL)
     # Two first runs at once would both try to create the instance's tables.
     with exclusive(resources.home / "locks" / "instance.lock"):
@@ -264,13 +280,18 @@ def launch(resources: Resources, todo: Sequence[Stage], job: str = "bootstrap") 
         instance.get_runs_count()
         instance.get_latest_materialization_event(dg.AssetKey("none"))
     with instance:
-        definitions_of(resources).resolve_job_def(job).execute_in_process(
-            instance=instance,
-            asset_selection=[dg.AssetKey.from_user_string(stage.key) for stage in todo],
-            tags=tags,
-            raise_on_error=False,
-            run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
+        done = (
+            definitions_of(resources)
+            .resolve_job_def(job)
+            .execute_in_process(
+                instance=instance,
+                asset_selection=asset_keys(todo),
+                tags=run_tags(todo) | {"personax/launched_by": "command line"} | dict(tags or {}),
+                raise_on_error=False,
+                run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
+            )
         )
+    return done.run_id
 
 
 def complain(stages: Sequence[Stage], records: dict[str, StageRecord]) -> int:

@@ -28,7 +28,7 @@ def analysis_stages(layout: Layout) -> tuple[Stage, ...]:
     @stage(
         layout, "crl_model", group="analysis",
         deps=("face_embeddings", "text_embeddings", "trait_scores"),
-        kinds=("pytorch", "mlflow"), settings=seed, checks=(LOSS_FINITE,),
+        kinds=("pytorch", "mlflow"), settings=seed, checks=(LOSS_FINITE,), follows=False,
     )  # fmt: skip
     def crl_model(run: StageRun) -> StageResult:
         """A causal representation model of faces and texts, tracked and registered in MLflow.

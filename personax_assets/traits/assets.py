@@ -110,7 +110,13 @@ def _texts_stage(layout: Layout, rater: str) -> Stage:
         Simulated raters are asked about the invented cohort alone. Where nobody is asked the
         status is `not_rated`.
         """
-        from personax_assets.traits.asking import NOBODY, asking_of, identified, round_to_ask
+        from personax_assets.traits.asking import (
+            FINAL,
+            NOBODY,
+            asking_of,
+            identified,
+            round_to_ask,
+        )
         from personax_assets.traits.client import RaterUnavailableError
         from personax_assets.traits.engine import annotate, not_rated
         from personax_assets.traits.estimate import estimate
@@ -139,6 +145,7 @@ def _texts_stage(layout: Layout, rater: str) -> Stage:
             if config.simulated and before.calls:
                 config = connected(run, config)
             unasked = people.filter(pl.col("person_id").is_in(plan.left_out))
+            last = journal.last_call()
             try:
                 with progress(f"{sub.title}: {rater}", len(plan.asked)) as advance:
                     answers = annotate(
@@ -150,6 +157,7 @@ def _texts_stage(layout: Layout, rater: str) -> Stage:
                 answers, refused = not_rated(people.clear(), sub, config), str(error)
                 wanted = [request.person_id for request in plan.asked]
                 unasked = people.filter(pl.col("person_id").is_in(wanted))
+            calls, cost = journal.calls_after(last, {request.key for request in plan.asked})
             run.upsert(_worth_writing(answers, not_rated(unasked, sub, config), stored, config))
             complete = refused is None and "not_rated" not in set(answers["status"])
             if number and complete:
@@ -161,6 +169,11 @@ def _texts_stage(layout: Layout, rater: str) -> Stage:
         return StageResult(
             (run.deleting(gone),), about,
             problem=_unanswered(rater, answers, left), skipped=refused,
+            counts={
+                "calls": calls,
+                "failed": answers.filter(~pl.col("status").is_in(FINAL)).height,
+                **({} if cost is None else {"cost_usd": cost}),
+            },
         )  # fmt: skip
 
     return trait_texts

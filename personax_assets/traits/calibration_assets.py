@@ -19,7 +19,7 @@ def calibration_stages(layout: Layout) -> tuple[Stage, ...]:
 
     @stage(
         layout, "prompt_answers", group="traits", deps=("bios",),
-        kinds=("python", "duckdb", "openai"), settings=_asking,
+        kinds=("python", "duckdb", "openai"), settings=_asking, follows=False, fresh_for=None,
     )  # fmt: skip
     def prompt_answers(run: StageRun) -> StageResult:
         """Asks every rater the variants and arms of the prompt about a sample of people.
@@ -69,6 +69,7 @@ def calibration_stages(layout: Layout) -> tuple[Stage, ...]:
     @stage(
         layout, "prompt_calibration", group="traits",
         deps=("prompt_answers", "bios", *(f"trait_texts_{rater}" for rater in layout.raters)),
+        follows=False, fresh_for=None,
     )  # fmt: skip
     def prompt_calibration(run: StageRun) -> StageResult:
         """How much answers waver between repeats per variant, and what the prompt gives away.

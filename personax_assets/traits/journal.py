@@ -258,6 +258,22 @@ class Journal:
         ).fetchone()
         return float(row[0])
 
+    def last_call(self) -> int:
+        """Return the number of the last call; later ones have higher numbers."""
+        return int(self._db.execute("SELECT coalesce(max(id), 0) FROM calls").fetchone()[0])
+
+    def calls_after(self, last: int, keys: Iterable[str]) -> tuple[int, float | None]:
+        """Return the calls about some requests after call number `last`, and what they cost.
+
+        The cost is None if no price is known.
+        """
+        row = self._db.execute(
+            "SELECT count(*), sum(cost_usd) FROM json_each(?) AS asked "
+            "JOIN calls ON request_key = asked.value WHERE calls.id > ?",
+            (json.dumps(list(keys)), last),
+        ).fetchone()
+        return int(row[0]), row[1]
+
     def spent_usd(self, since: float = 0.0) -> float:
         """Return the US dollars spent since a moment; the worst case where usage is unknown."""
         row = self._db.execute(

@@ -32,7 +32,7 @@ def complaint(run: "subprocess.CompletedProcess[str]") -> str:
     return lines[0]
 
 
-@pytest.mark.parametrize("command", ["run", "refresh", "ui", "models"])
+@pytest.mark.parametrize("command", ["run", "refresh", "ui", "models", "person"])
 def test_every_command_explains_itself(tmp_path: Path, command: str) -> None:
     run = personax(tmp_path, command, "--help")
     assert run.returncode == 0

@@ -56,15 +56,15 @@ class CleanBatch:
         Rows that could not be used, each once, with the reason.
     counts : mapping of str to int
         `rows_in` = `rows_out` + `superseded` + `quarantined`.
-    stratum : str
-        The grouping column of `bios`.
+    group : str, optional
+        The column of `bios` by which the source comes in parts of its own; None if as a whole.
     """
 
     bios: pl.DataFrame
     versions: pl.DataFrame
     quarantine: pl.DataFrame
     counts: Mapping[str, int]
-    stratum: str
+    group: str | None
 
 
 def clean_bios(raw: pl.DataFrame, sub: SubDataset, today: datetime | None = None) -> CleanBatch:
@@ -112,7 +112,7 @@ def clean_bios(raw: pl.DataFrame, sub: SubDataset, today: datetime | None = None
             "superseded": replaced + usable.height - bios.height,
             "quarantined": rejected.height,
         },
-        stratum=sub.stratum,
+        group=sub.stratum if sub.partitions else None,
     )
 
 
