@@ -1,7 +1,7 @@
 """The analysis stages: Level I tests, the Level II model, its latents and their graph."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import dagster as dg
@@ -17,6 +17,9 @@ from personax_assets.stage import Layout, Stage, StageResult, StageRun, stage
 if TYPE_CHECKING:
     from personax_assets.analysis.measurements import MeasuredPeople
 
+_MOST_SHOWN = 1000
+"""Crops that traversals are drawn from."""
+
 
 def analysis_stages(layout: Layout) -> tuple[Stage, ...]:
     """Return the analysis stages of a sub-dataset."""
@@ -27,7 +30,7 @@ def analysis_stages(layout: Layout) -> tuple[Stage, ...]:
 
     @stage(
         layout, "crl_model", group="analysis",
-        deps=("face_embeddings", "text_embeddings", "trait_scores"),
+        deps=("face_embeddings", "text_embeddings", "trait_scores", "face_crops"),
         kinds=("pytorch", "mlflow"), settings=seed, checks=(LOSS_FINITE,), follows=False,
     )  # fmt: skip
     def crl_model(run: StageRun) -> StageResult:
@@ -35,18 +38,24 @@ def analysis_stages(layout: Layout) -> tuple[Stage, ...]:
 
         The new version becomes champion if it loads back and is not worse on held-out people.
         """
-        from personax_assets.analysis.publishing import train_and_register
+        from personax_assets.analysis.publishing import TrainingData, train_and_register
 
-        people = _people(run)
-        scores = run.read("trait_scores", ("person_id", "trait", "score"))
         planted = planted_factors(
             sub, run.resources.sources.config(sub), run.read("bios", ("person_id", "source_id"))
         )
+        data = TrainingData(
+            people=_people(run),
+            scores=run.read("trait_scores", ("person_id", "trait", "score")),
+            latents=run.read("latents"),
+            planted=planted,
+            crops=_crops_to_show(run) if planted is not None else None,
+            source=f"{run.warehouse.database}#{sub.name}",
+        )
         published = train_and_register(
-            run.resources.models.tracking(), sub, layout.raters, people, scores, planted,
+            run.resources.models.tracking(), sub, layout.raters, data,
             seed=run.resources.models.seed,
             dagster_run=run.run_id,
-            source=f"{run.warehouse.database}#{sub.name}",
+            checkpoints=run.resources.home / "checkpoints" / sub.name,
         )  # fmt: skip
         return StageResult(
             metadata={
@@ -55,7 +64,10 @@ def analysis_stages(layout: Layout) -> tuple[Stage, ...]:
                 "decision": published.version.reason,
                 "mlflow_run_id": published.version.run_id,
                 "simulated": planted is not None,
-                "training": figure_metadata(published.curves, "Training and held-out loss"),
+                **{
+                    name: figure_metadata(figure, name.replace("_", " "))
+                    for name, figure in published.figures.items()
+                },
                 "metrics": _metrics_table(published.version.metrics),
             },
             data_version=f"{published.version.name}/{published.champion}",
@@ -81,14 +93,15 @@ def analysis_stages(layout: Layout) -> tuple[Stage, ...]:
     )  # fmt: skip
     def latent_graph(run: StageRun) -> StageResult:
         """Estimated by the PC algorithm with Fisher's z-test; shared latents come first."""
+        from personax_assets.analysis.latent_graph import graph_over_latents
+        from personax_assets.analysis.registry import champion_model
         from personax_ml.discovery import draw_graph
-        from personax_ml.discovery import latent_graph as graph_of
 
         names = latent_names(sub)
-        table = run.read("latents", names).drop_nulls()
+        table = run.read("latents", ("person_id", *names)).drop_nulls()
         if table.is_empty():
             raise SkipStageError("there are no latents")
-        edges = graph_of(table, tiers=_tiers(names))
+        edges = graph_over_latents(table, champion_model(run.resources.models.tracking(), sub.name))
         figure = draw_graph(edges, names, f"{sub.title}: graph over latents")
         return StageResult(
             (run.replacing(edges),), {"graph": figure_metadata(figure, "Graph over latents")}
@@ -109,9 +122,11 @@ def _people(run: StageRun) -> "MeasuredPeople":
     return measured_people(faces, texts, run.sub, run.stage.layout.raters)
 
 
-def _tiers(names: Sequence[str]) -> list[list[str]]:
-    """Return the latents in causal order: shared, traits, faces."""
-    return [[n for n in names if n.startswith(f"{p}_")] for p in ("shared", "trait", "face")]
+def _crops_to_show(run: StageRun) -> pl.DataFrame:
+    """Return first photographs of some people. Only for invented ones: figures are shared."""
+    some = f"SELECT person_id FROM {run.sub.table('bios')} ORDER BY person_id LIMIT {_MOST_SHOWN}"
+    where = f"status = 'ok' AND measurement = 1 AND person_id IN ({some})"
+    return run.read("face_crops", ("person_id", "crop"), where)
 
 
 def _metrics_table(metrics: Mapping[str, float]) -> dg.MarkdownMetadataValue:

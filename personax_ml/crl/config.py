@@ -143,6 +143,11 @@ class CRLConfig:
         Width of the hidden layers.
     weights : TermWeights
         Weights of the objective's terms.
+    additive : bool
+        Prior: each latent leaves a mark of its own in the measurements, f_1(z_1) + f_2(z_2) + ...
+        The coordinates that fit it best are found before training and kept; see
+        `personax_ml.crl.additive`. Without it they follow the likelihood. Images have stages of
+        their own.
     images : ImageConfig
         How the latents of image modalities are found.
     epochs : int
@@ -167,6 +172,7 @@ class CRLConfig:
     components: int = 64
     hidden: int = 64
     weights: TermWeights = field(default_factory=TermWeights)
+    additive: bool = False
     images: ImageConfig = field(default_factory=ImageConfig)
     epochs: int = 150
     patience: int = 15

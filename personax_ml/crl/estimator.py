@@ -16,7 +16,9 @@ from safetensors.numpy import load_file, save_file
 from scipy.optimize import linear_sum_assignment
 from torch import Tensor
 
+from personax_ml.crl.additive import orient_additively
 from personax_ml.crl.config import CRLConfig, ModalitySpec
+from personax_ml.crl.early_stopping import Curves
 from personax_ml.crl.exchange import AnyMeasurements, like, to_numpy
 from personax_ml.crl.networks import Batch, Encoded, Network
 from personax_ml.crl.reducing import fit_reductions, load_reduction
@@ -27,7 +29,7 @@ from personax_ml.crl.reduction import (
     check_measurements,
     observed_rows,
 )
-from personax_ml.crl.training import Curves, EpochCallback, reproducible, start, train
+from personax_ml.crl.training import EpochCallback, reproducible, start, train
 
 CONFIG_FILE = "config.json"
 WEIGHTS_FILE = "weights.safetensors"
@@ -82,6 +84,7 @@ class MultimodalCRL:
         measurements: AnyMeasurements,
         validation: AnyMeasurements | None = None,
         callback: EpochCallback | None = None,
+        checkpoint: Path | None = None,
     ) -> Self:
         """Estimate the model.
 
@@ -95,6 +98,10 @@ class MultimodalCRL:
             15 % of the rows are set aside for it.
         callback : callable, optional
             Called after every epoch with its number and its curve values.
+        checkpoint : Path, optional
+            File that holds the training after every epoch. A fit that was killed goes on from it,
+            given the same configuration and rows, and ends with the same numbers. It stays there
+            when the fit is done; delete it when it is no longer of use.
         """
         fitted = to_numpy(measurements)
         self._check(fitted)
@@ -110,7 +117,9 @@ class MultimodalCRL:
             self._network = self._new_network()
             rows, held_out = self._batch(fitted), self._batch(chosen_on)
             start(self._network, rows, held_out)
-            self.curves = train(self._network, self.config, rows, held_out, callback)
+            if self.config.additive:
+                orient_additively(self._network, rows, self.config.random_state)
+            self.curves = train(self._network, self.config, rows, held_out, callback, checkpoint)
             self._network.remember_private(rows)
         return self
 
@@ -198,6 +207,26 @@ class MultimodalCRL:
         index = self._from_causal_order()[self._columns]
         return latents.cpu().numpy()[:, index] * self._signs, self._measured(codes, private)
 
+    def decode(self, latents: Matrix) -> dict[str, Matrix]:
+        """Return the measurements of people with given latents and an average private part.
+
+        Parameters
+        ----------
+        latents : array (n, number of latents)
+            In the order and with the signs of `transform`.
+        """
+        network = self.network
+        ordered = np.empty_like(latents, np.float32)
+        ordered[:, self._from_causal_order()[self._columns]] = latents * self._signs
+        device = network.log_doubt.device
+        with torch.no_grad():
+            mixed = network.flow.mix(torch.tensor(ordered, device=device))
+            private = [
+                net.draw_private(torch.zeros(net.private_shape(len(latents))))
+                for net in network.nets
+            ]
+        return self._measured(network.by_modality(mixed), private)
+
     def _measured(self, codes: Sequence[Tensor], private: Sequence[Tensor]) -> dict[str, Matrix]:
         """Return every measurement in its own units as the decoders see it."""
         with torch.no_grad():
@@ -230,36 +259,50 @@ class MultimodalCRL:
         first = shared[0]
         return {self.latent_names[i]: float(deviation[self._columns[i] - first]) for i in shared}
 
-    def match(self, measurements: AnyMeasurements, reference: Matrix) -> NDArray[np.float64]:
+    def match(
+        self, measurements: AnyMeasurements, reference: Matrix, names: Sequence[str] | None = None
+    ) -> NDArray[np.float64]:
         """Order and sign the latents as in another model, so that a column keeps its meaning.
 
-        Latents are matched one to one within their modality by absolute correlation.
+        Latents are matched one to one within their modality by absolute correlation. Where the
+        other model has fewer latents, those that are left take the names that are left; where it
+        has more, the surplus is not looked at.
 
         Parameters
         ----------
         measurements : mapping
             People to compare on.
-        reference : array (n, number of latents)
-            The other model's latents of the same people.
+        reference : array (n, number of names)
+            The other model's latents of the same people; NaN where unknown.
+        names : sequence of str, optional
+            Names of the other model's latents; by default the same as here.
 
         Returns
         -------
         array
-            The absolute correlation of every latent with its namesake, after matching.
+            The absolute correlation of every latent with its namesake, after matching; NaN where
+            it has none.
         """
+        known = list(self.latent_names if names is None else names)
         own = self._latents(to_numpy(measurements))
         usable = np.isfinite(own).all(axis=1) & np.isfinite(reference).all(axis=1)
         size = len(self.latent_names)
         correlation = np.corrcoef(own[usable].T, reference[usable].T)[:size, size:]
         order, signs = np.arange(size), np.ones(size, np.float32)
-        for names in filter(None, self._blocks()):
-            block = correlation[np.ix_(names, names)]
-            rows, columns = linear_sum_assignment(-np.abs(block))
-            order[np.take(names, columns)] = np.take(names, rows)
-            signs[np.take(names, columns)] = np.where(block[rows, columns] < 0, -1.0, 1.0)
+        matched = np.full(size, np.nan)
+        for block in self._blocks():
+            named = [i for i in block if self.latent_names[i] in known]
+            if not named:
+                continue
+            columns = [known.index(self.latent_names[i]) for i in named]
+            part = correlation[np.ix_(block, columns)]
+            rows, places = linear_sum_assignment(-np.abs(part))
+            order[np.take(named, places)] = np.take(block, rows)
+            signs[np.take(named, places)] = np.where(part[rows, places] < 0, -1.0, 1.0)
+            matched[np.take(named, places)] = np.abs(part[rows, places])
+            order[np.setdiff1d(block, named)] = np.delete(block, rows)
         self._columns = self._columns[order]
         self._signs = self._signs[order] * signs
-        matched: NDArray[np.float64] = np.abs(correlation[order, np.arange(size)])
         return matched
 
     def save(self, directory: Path) -> None:

@@ -51,6 +51,15 @@ class Batch:
         )
 
 
+def mixed_precision(x: Tensor) -> torch.autocast:
+    """Multiply in bfloat16 inside this block, where a GPU trains.
+
+    Only there: on a CPU, and wherever no gradient is asked for (held-out loss, transform),
+    everything is float32. Covariances, likelihood and loss are float32 everywhere.
+    """
+    return torch.autocast("cuda", torch.bfloat16, enabled=x.is_cuda and torch.is_grad_enabled())
+
+
 class StackedNet(nn.Module):
     """K networks of the same shape, evaluated together: (K, n, inputs) to (K, n, outputs)."""
 
@@ -64,8 +73,10 @@ class StackedNet(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Return the linear map plus the perceptron."""
-        hidden = nn.functional.silu(torch.baddbmm(self.offset, x, self.first))
-        return torch.baddbmm(torch.baddbmm(self.bias, x, self.linear), hidden, self.last)
+        with mixed_precision(x):
+            hidden = nn.functional.silu(torch.baddbmm(self.offset, x, self.first))
+            out = torch.baddbmm(torch.baddbmm(self.bias, x, self.linear), hidden, self.last)
+        return out.to(x.dtype)
 
 
 class Whitener(nn.Module):
@@ -100,7 +111,7 @@ class Whitener(nn.Module):
             mean, factor = _moments(codes[there])
             if self.diagonal:
                 factor = factor.norm(dim=1).diag()
-            self.mean, self.factor = mean.detach(), factor.detach()
+            self.mean, self.factor = mean.detach(), factor.detach().contiguous()
         return whiten(codes - mean, factor), factor
 
 

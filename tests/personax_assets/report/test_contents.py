@@ -11,7 +11,7 @@ from personax_assets.report.comparison import comparison_section, side_by_side_s
 from personax_assets.report.grid import main_grid
 from personax_assets.report.level1 import level1_section
 from personax_assets.report.level2 import level2_section
-from personax_assets.report.metrics import factor_r2, headline_metrics
+from personax_assets.report.metrics import factor_scores, headline_metrics
 from personax_assets.report.model import RunInfo, SubDatasetReport
 from personax_assets.report.overview import problems, stages_section
 from personax_assets.report.paper import paper_section
@@ -133,7 +133,7 @@ def test_level_2_finds_the_planted_factors(athletes: SubDatasetReport) -> None:
     assert best["trait openness"][0] == "face_1"
     assert best["trait openness"][1].text == "1.00"
     assert best["shared 1"][2].text == "yes"
-    assert best["shared 1"][3] == "0.50"
+    assert best["shared 1"][3:] == ["0.72", "0.80", "90 %", "0.50"]
     assert "Training" in titles(section)
     assert "Graph over the latents" in titles(section)
 
@@ -145,7 +145,9 @@ def test_metrics_are_named_and_in_order(athletes: SubDatasetReport) -> None:
         ("Link 1: correlation", "0.500 (p 0.001)"),
         ("Something else R²", "0.250"),
     ]
-    assert factor_r2(athletes.training) == {"shared_1": 0.5}
+    assert factor_scores(athletes.training, "r2") == {"shared_1": 0.5}
+    assert factor_scores(athletes.training, "supervised") == {"shared_1": 0.8}
+    assert factor_scores(None, "single") == {}
     assert headline_metrics(None) == []
 
 
