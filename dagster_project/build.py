@@ -8,10 +8,12 @@ from typing import Any
 
 import dagster as dg
 
-from dagster_project.graph import stages_of
+from dagster_project.automation import Timing, schedules_of, sensors_of
+from dagster_project.graph import stages_of, study_stages_of
 from dagster_project.home import Home
-from dagster_project.jobs import jobs_of, schedules_and_sensors
+from dagster_project.jobs import jobs_of
 from dagster_project.profiles import DEFAULT_SEED, profile_named, resources_of, sources_of
+from dagster_project.prune import prune_job
 from personax_assets.dagster_assets import asset_of
 from personax_assets.resources import Resources, Sources
 
@@ -43,14 +45,14 @@ def build_resources(
 
 def definitions_of(resources: Resources) -> dg.Definitions:
     """Return the Dagster definitions over given resources."""
-    stages = stages_of(resources)
-    jobs = jobs_of(stages)
-    schedules, sensors = schedules_and_sensors(jobs, resources)
+    stages, studies = stages_of(resources), study_stages_of(resources)
+    jobs = jobs_of(stages, studies)
+    prune, timing = prune_job(), Timing.from_environment()
     return dg.Definitions(
-        assets=[asset_of(stage) for stage in stages],
-        jobs=list(jobs.values()),
-        schedules=schedules,
-        sensors=sensors,
+        assets=[asset_of(stage) for stage in (*stages, *studies)],
+        jobs=[*jobs.values(), prune],
+        schedules=schedules_of(jobs, prune, stages, resources, timing),
+        sensors=sensors_of(jobs, stages, resources, timing),
         resources={key: getattr(resources, key) for key in Resources.KEYS},
         executor=dg.in_process_executor,
     )

@@ -46,6 +46,11 @@ class Home:
         return self.root / "sources.json"
 
     @property
+    def sources(self) -> Path:
+        """Where sources keep what they fetched."""
+        return self.root / "sources"
+
+    @property
     def tracking_uri(self) -> str:
         """MLflow's tracking URI: the environment's, or a SQLite file in the home."""
         return os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{self.root / 'mlflow.db'}"

@@ -10,6 +10,7 @@ from typing import Any
 
 import dagster as dg
 
+from personax_assets.changes import described, run_changes
 from personax_assets.errors import PersonaXError
 from personax_assets.execution import execute
 from personax_assets.progress import observer
@@ -29,8 +30,8 @@ warnings.filterwarnings("ignore", message=".*backfill_policy.*", category=dg.Bet
 
 def asset_of(stage: Stage) -> dg.AssetsDefinition:
     """Make a stage a Dagster asset with its description, schema, lineage and checks."""
-    sub, schema = stage.layout.sub, stage.schema
-    key = dg.AssetKey([sub.name, stage.name])
+    layout, schema = stage.layout, stage.schema
+    key = dg.AssetKey.from_user_string(stage.key)
     metadata: dict[str, Any] = {}
     if schema is not None:
         metadata["dagster/column_schema"] = dg.TableSchema(
@@ -39,13 +40,13 @@ def asset_of(stage: Stage) -> dg.AssetsDefinition:
                 for c in schema.columns
             ]
         )
-        metadata["dagster/table_name"] = sub.table(stage.name)
+        metadata["dagster/table_name"] = layout.table(stage.name)
 
     @dg.asset(
         key=key,
-        deps=[dg.AssetKey([sub.name, name]) for name in stage.deps],
+        deps=[dg.AssetKey.from_user_string(name) for name in stage.upstream.values()],
         description=_description(stage),
-        group_name=f"{sub.name}_{stage.group}",
+        group_name=f"{layout.name}_{stage.group}" if stage.group else layout.name,
         kinds=set(stage.kinds),
         owners=[OWNER],
         code_version=stage.code_version,
@@ -54,6 +55,8 @@ def asset_of(stage: Stage) -> dg.AssetsDefinition:
             dg.StaticPartitionsDefinition(list(stage.partitions)) if stage.partitions else None
         ),
         backfill_policy=dg.BackfillPolicy.single_run() if stage.partitions else None,
+        automation_condition=follow_changes() if stage.follows and stage.deps else None,
+        freshness_policy=_freshness(stage),
         check_specs=[
             dg.AssetCheckSpec(c.name, asset=key, description=c.description, blocking=c.blocking)
             for c in checks_of(stage)
@@ -66,6 +69,7 @@ def asset_of(stage: Stage) -> dg.AssetsDefinition:
             Resources.of(context),
             _partitions(context, stage),
             context.run.run_id,
+            context.run.tags,
             context.log.info,
         )
         only_stale = context.run.tags.get(ONLY_STALE_TAG) == "true"
@@ -76,6 +80,8 @@ def asset_of(stage: Stage) -> dg.AssetsDefinition:
             raise dg.Failure(description=str(error), allow_retries=False) from None
         record = outcome.record
         observer().stage_ended(record)
+        if record.counts and record.run_id == run.run_id:
+            context.instance.add_run_tags(run.run_id, _change_tags(run))
         if record.reason:
             context.log.warning(f"{stage.key} {record.status}: {record.reason}")
         return dg.MaterializeResult(
@@ -102,6 +108,39 @@ def _constraints(schema: TableSchema, column: Column) -> dg.TableColumnConstrain
     return dg.TableColumnConstraints(nullable=column.nullable, unique=unique, other=other)
 
 
+def _freshness(stage: Stage) -> dg.FreshnessPolicy | None:
+    if stage.fresh_for is None:
+        return None
+    return dg.FreshnessPolicy.time_window(
+        fail_window=2 * stage.fresh_for, warn_window=stage.fresh_for
+    )
+
+
+def follow_changes() -> dg.AutomationCondition[Any]:
+    """Return the condition under which a stage is brought up to date by itself.
+
+    The data of a stage it reads changed, or will in the run that is being requested, since it was
+    last made or asked for. One that was made again with the same result moves nothing.
+    """
+    condition = dg.AutomationCondition
+    changed = condition.any_deps_match(
+        condition.data_version_changed() | condition.will_be_requested()
+    ).with_label("data of a dependency changed")
+    return (
+        changed.since_last_handled()
+        & ~condition.any_deps_missing()
+        & ~condition.any_deps_in_progress()
+        & ~condition.in_progress()
+    ).with_label("follow changes")
+
+
+def _change_tags(run: StageRun) -> dict[str, str]:
+    """Return the run tag that says what the run has changed so far."""
+    name = run.stage.layout.name
+    changes = run_changes(run.warehouse.stages().values(), name, run.run_id)
+    return {f"personax/{name}": described(changes)}
+
+
 def _partitions(context: dg.AssetExecutionContext, stage: Stage) -> tuple[str, ...]:
     """Return the partitions to work on: those of the run, or all if it names none."""
     chosen = context.has_partition_key or context.has_partition_key_range
@@ -114,8 +153,8 @@ def _description(stage: Stage) -> str:
 
 
 def _result_metadata(stage: Stage, record: StageRecord, result: StageResult) -> dict[str, Any]:
-    sub, schema = stage.layout.sub, stage.schema
-    metadata: dict[str, Any] = {"status": record.status, **result.metadata}
+    schema = stage.schema
+    metadata: dict[str, Any] = {"status": record.status, **result.counts, **result.metadata}
     if record.reason:
         metadata["reason"] = record.reason
     if schema is None or record.rows is None:
@@ -124,12 +163,11 @@ def _result_metadata(stage: Stage, record: StageRecord, result: StageResult) -> 
     metadata["dagster/column_lineage"] = dg.TableColumnLineage(
         {
             column.name: [
-                dg.TableColumnDep(dg.AssetKey([sub.name, *source.split(".")[:1]]),
-                                  source.split(".")[1])
-                for source in column.lineage
+                dg.TableColumnDep(dg.AssetKey.from_user_string(stage.layout.key(table)), name)
+                for table, name in (source.split(".") for source in column.lineage)
             ]
             for column in schema.columns
             if column.lineage
         }
-    )  # fmt: skip
+    )
     return metadata

@@ -9,5 +9,21 @@ class PersonaXError(Exception):
     """One clear line: the record or thing, the field, the mend."""
 
 
+class TermsError(PersonaXError):
+    """The terms of a source were not accepted.
+
+    Parameters
+    ----------
+    message : str
+        How to accept them.
+    terms : str
+        The terms, to be shown.
+    """
+
+    def __init__(self, message: str, terms: str) -> None:
+        super().__init__(message)
+        self.terms = terms
+
+
 class SkipStageError(PersonaXError):
     """A stage has no input; it is skipped with this reason, and that is not a failure."""

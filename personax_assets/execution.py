@@ -5,7 +5,7 @@ stage's record, and its checks. Does not belong here: Dagster's view of it (`dag
 """
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 
@@ -15,7 +15,7 @@ import polars as pl
 from personax_assets.errors import PersonaXError, SkipStageError
 from personax_assets.locking import exclusive
 from personax_assets.progress import observer
-from personax_assets.stage import StageResult, StageRun, Write, checks_of
+from personax_assets.stage import StageResult, StageRun, Write, changed_inputs, checks_of
 from personax_assets.warehouse import StageRecord
 
 
@@ -52,9 +52,11 @@ def execute(run: StageRun, only_stale: bool) -> Outcome:
             if only_stale and run.previous is not None and run.is_current(records):
                 result = StageResult(metadata={"up_to_date": True})
                 return Outcome(run.previous, result, _checked(run, run.previous))
-            kept = run.previous.inputs if run.stage.partitions and run.previous else {}
-            record = replace(record, inputs={**kept, **run.inputs(records)})
+            inputs = run.inputs(records)
+            changed = changed_inputs(run.previous, inputs) if only_stale else frozenset(inputs)
+            run = replace(run, changed=changed)
             result = _worked(run)
+            record = replace(record, inputs=_seen(run, inputs, result), counts=result.counts)
             if result.skipped:
                 record = replace(record, status="skipped", reason=result.skipped)
             elif result.problem:
@@ -62,8 +64,10 @@ def execute(run: StageRun, only_stale: bool) -> Outcome:
             record = replace(record, data_version=result.data_version)
             record = _commit(run, _timed(record, started), result.writes)
         except BaseException as error:
-            version = run.previous.data_version if run.previous else None
-            failed = replace(record, status="failed", reason=one_line(error), data_version=version)
+            failed = replace(record, status="failed", reason=one_line(error))
+            if run.previous is not None:  # what is stored was made then, from the inputs of then
+                version, seen = run.previous.data_version, run.previous.inputs
+                failed = replace(failed, data_version=version, inputs=seen)
             observer().stage_ended(_commit(run, _timed(failed, started)))
             raise
         checks = _checked(run, record)
@@ -83,6 +87,12 @@ def _worked(run: StageRun) -> StageResult:
         schema = run.stage.schema
         writes = (run.replacing(pl.DataFrame(schema=schema.polars)),) if schema else ()
         return StageResult(writes, skipped=str(skip), data_version="none")
+
+
+def _seen(run: StageRun, inputs: Mapping[str, str], result: StageResult) -> dict[str, str]:
+    """Return the inputs that the stage's rows are now made from."""
+    kept = run.previous.inputs if run.stage.partitions and run.previous else {}
+    return {k: v for k, v in {**kept, **inputs}.items() if k not in result.unread}
 
 
 def _checked(run: StageRun, record: StageRecord) -> tuple[dg.AssetCheckResult, ...]:

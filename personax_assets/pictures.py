@@ -70,19 +70,6 @@ def score_shares(scores: pl.DataFrame, raters: Sequence[str]) -> Pictures:
     return {"scores": _styled(lambda: stacked_shares(groups, SCORES, VALUE_NAMES), alt)}
 
 
-def agreement(quality: pl.DataFrame) -> Pictures:
-    """Draw how far the raters agree on each trait."""
-    from personax_assets.report.traits import agreement_figure, agreement_rows
-
-    rows = agreement_rows(quality)
-    if not rows:
-        return {}
-    alt = "Krippendorff's ordinal alpha per trait: " + ", ".join(
-        f"{label} {alpha:.2f}" for label, alpha, *_ in rows
-    )
-    return {"agreement": _styled(lambda: agreement_figure(rows), alt)}
-
-
 def _styled(draw: Callable[[], "Figure"], alt: str) -> dg.MarkdownMetadataValue:
     """Draw in the style of the report."""
     from personax_assets.report.svg import drawing_style

@@ -25,6 +25,9 @@ class Observer(Protocol):
     def stage_ended(self, record: "StageRecord") -> None:
         """Show how a stage ended."""
 
+    def noted(self, sentence: str) -> None:
+        """Show something that a person should know, besides how the stage ends."""
+
     def advanced(self, label: str, done: int, total: int) -> None:
         """Show that `done` of `total` units of the work called `label` are finished."""
 
@@ -42,6 +45,9 @@ class LogObserver:
 
     def stage_ended(self, record: "StageRecord") -> None:
         """Say nothing: Dagster logs its steps itself."""
+
+    def noted(self, sentence: str) -> None:
+        """Say nothing: the stage logs it itself."""
 
     def advanced(self, label: str, done: int, total: int) -> None:
         """Log the count when the last line is old enough."""

@@ -24,7 +24,9 @@ if TYPE_CHECKING:
     from personax_assets.bios.sources import BioSource
     from personax_assets.embeddings.encoders import Encoder
     from personax_assets.faces.photographs import PhotographFolder, SyntheticPortraits
+    from personax_assets.traits.budget import Budget
     from personax_assets.traits.journal import Journal
+    from personax_assets.traits.rater_files import RaterFile
     from personax_assets.traits.raters import RaterConfig
     from personax_assets.traits.simulated_server import SimulatedServer
     from personax_assets.web import Polite
@@ -184,21 +186,51 @@ class Raters(dg.ConfigurableResource[Any]):
         YAML file that describes the raters.
     journal : str
         SQLite file that keeps every answer.
+    ask : {"missing", "failed", "again"}
+        Whom to ask: everybody who has no answer, only those whose call failed, or everybody
+        once more.
+    budget_usd : float, optional
+        The most US dollars that one run may spend; by default what the file says.
+    calibration_people : int
+        People per sub-dataset that the calibration of prompts asks about.
+    calibration_repeats : int
+        How often it asks each variant of the prompt.
     """
 
     file: str
     journal: str
+    ask: str = "missing"
+    budget_usd: float | None = None
+    calibration_people: int = 100
+    calibration_repeats: int = 3
+    _budget: "Budget | None" = PrivateAttr(default=None)
     _servers: "dict[str, SimulatedServer]" = PrivateAttr(default_factory=dict)
 
     def configs(self) -> "tuple[RaterConfig, ...]":
         """Return the raters in use, in order."""
-        from personax_assets.traits.raters import load_raters
+        return self._read().enabled
 
-        return tuple(rater for rater in load_raters(Path(self.file)) if rater.enabled)
+    def _read(self) -> "RaterFile":
+        from personax_assets.traits.rater_files import read_rater_file
+
+        return read_rater_file(Path(self.file))
 
     def config(self, name: str) -> "RaterConfig":
         """Return one rater."""
         return next(rater for rater in self.configs() if rater.name == name)
+
+    def limit_usd(self) -> float | None:
+        """Return the most that one run may spend; None if it is not limited."""
+        return self._read().budget_usd if self.budget_usd is None else self.budget_usd
+
+    def budget(self) -> "Budget | None":
+        """Return the budget that all raters of this run share; None if it is not limited."""
+        from personax_assets.traits.budget import Budget
+
+        limit = self.limit_usd()
+        if self._budget is None and limit is not None:
+            self._budget = Budget(limit)
+        return self._budget
 
     def open_journal(self) -> "Journal":
         """Open the journal of answers."""
@@ -206,12 +238,20 @@ class Raters(dg.ConfigurableResource[Any]):
 
         return Journal(Path(self.journal))
 
+    def look_at_journal(self) -> "Journal":
+        """Open the journal, or an empty one in memory if there is none yet."""
+        from personax_assets.traits.journal import Journal
+
+        path = Path(self.journal)
+        return Journal(path if path.exists() else Path(":memory:"))
+
     def simulated(self, sub: SubDataset, source: SourceConfig) -> "SimulatedServer":
         """Return the server of the simulated raters of a sub-dataset, started if need be."""
         from personax_assets.traits.simulated_server import SimulatedServer
 
         if sub.name not in self._servers:
-            server = SimulatedServer({sub.name: source.people}, source.seed)
+            faults = self._read().simulated_faults
+            server = SimulatedServer({sub.name: source.people}, source.seed, faults)
             server.start()
             self._servers[sub.name] = server
         return self._servers[sub.name]

@@ -16,6 +16,15 @@ from personax_assets.traits.outcomes import Outcome
 TESTS = ("kci", "rcit", "hsic", "chi2", "gsq")
 """The five independence tests of the paper, in its order."""
 
+TEST_KEY = ("profile", "rater", "given", "trait", "variable", "test")
+"""What identifies a test of a grid."""
+
+PAIR = ("rater", "trait", "variable")
+"""What identifies a pair of columns that tests are made of."""
+
+AGGREGATE = "aggregate"
+"""Stands in `rater` for the median over raters."""
+
 PHOTOGRAPH_STATUSES = (
     "ok",
     "no_face",
@@ -133,7 +142,12 @@ def bios(sub: SubDataset) -> TableSchema:
         ("person_id",),
         (
             _key("person_id", PERSON, raw + "source", raw + "source_id"),
-            Column("name", "VARCHAR", "Full name.", nullable=False, lineage=(raw + "name",)),
+            Column(
+                "name",
+                "VARCHAR",
+                "Full name; NULL where a source knows an id and nothing that names the person.",
+                lineage=(raw + "name",),
+            ),
             *(
                 Column(
                     f"birth_{part}",
@@ -200,9 +214,15 @@ def bios_history(sub: SubDataset) -> TableSchema:
             current["person_id"],
             Column("valid_from", "TIMESTAMP", "Start of validity, UTC.", nullable=False),
             Column("valid_to", "TIMESTAMP", "End of validity, UTC; NULL while current."),
+            Column(
+                "retired_at",
+                "TIMESTAMP",
+                "When the person left, UTC; NULL if the version still holds or another follows.",
+            ),
             *current.columns[1:],
             Column("row_hash", "VARCHAR", "Hash of the bio's values.", nullable=False),
         ),
+        permanent=True,
     )
 
 
@@ -359,15 +379,36 @@ def trait_texts(sub: SubDataset, rater: str) -> TableSchema:
             Column("model", "VARCHAR", "Model that answered, as it names itself."),
             Column("prompt_version", "VARCHAR", "Version of the prompt."),
             Column("simulated", "BOOLEAN", "Whether the rater is simulated."),
-            Column("prompt_tokens", "INTEGER", "Tokens sent, over all attempts.", minimum=0),
             Column(
-                "completion_tokens", "INTEGER", "Tokens received, over all attempts.", minimum=0
+                "prompt_tokens",
+                "INTEGER",
+                "Tokens sent, over all attempts.",
+                minimum=0,
+                volatile=True,
             ),
             Column(
-                "cost_usd", "DOUBLE", "Cost in US dollars; NULL if the price is unknown.", minimum=0
+                "completion_tokens",
+                "INTEGER",
+                "Tokens received, over all attempts.",
+                minimum=0,
+                volatile=True,
+            ),
+            Column(
+                "cost_usd",
+                "DOUBLE",
+                "Cost in US dollars; NULL if the price is unknown.",
+                minimum=0,
+                volatile=True,
             ),
             Column("latency_s", "DOUBLE", "Seconds of the last attempt.", minimum=0, volatile=True),
             Column("attempts", "SMALLINT", "Number of calls made.", minimum=0, volatile=True),
+            Column(
+                "malformed",
+                "SMALLINT",
+                "Those whose answer could not be read.",
+                minimum=0,
+                volatile=True,
+            ),
             Column("request_id", "VARCHAR", "The server's id of the last call.", volatile=True),
             Column("rated_at", "TIMESTAMP", "When the last call ended, UTC.", volatile=True),
             _INPUT_HASH,
@@ -433,6 +474,63 @@ def rater_quality(sub: SubDataset, raters: Sequence[str] = DEFAULT_RATERS) -> Ta
     )
 
 
+def prompt_answers(sub: SubDataset) -> TableSchema:
+    """Answers of the calibration of prompts; they never enter the tables above."""
+    return TableSchema(
+        "prompt_answers",
+        f"One rater's answer to one wording of the question about one {sub.person}.",
+        ("person_id", "rater", "arm", "repeat"),
+        (
+            _key("person_id", PERSON, "bios.person_id"),
+            _key("rater", "The rater."),
+            _key("arm", "The prompt: a variant, or what it leaves out or swaps."),
+            _key("repeat", "Which repetition of the question, from 0.", type="SMALLINT"),
+            Column("told", "VARCHAR", f"The {sub.stratum} told, or the person's own if none is."),
+            Column("named", "VARCHAR", "Id of the person whose name is told; NULL for none."),
+            *(
+                Column(
+                    f"{trait}_score", "SMALLINT",
+                    f"{trait.capitalize()}: from 1 low; 0 insufficient information.",
+                    minimum=0, maximum=5,
+                )
+                for trait in TRAITS
+            ),
+            Column(
+                "status", "VARCHAR", "How the call ended.", nullable=False, values=ANSWER_STATUSES
+            ),
+            Column("prompt_version", "VARCHAR", "Version of the prompt."),
+            Column("model", "VARCHAR", "Model that answered, as it names itself."),
+            Column("simulated", "BOOLEAN", "Whether the rater is simulated."),
+            Column("cost_usd", "DOUBLE", "Cost in US dollars; NULL if the price is unknown.",
+                   minimum=0, volatile=True),
+            _INPUT_HASH,
+        ),
+    )  # fmt: skip
+
+
+def prompt_calibration(sub: SubDataset) -> TableSchema:
+    """Measures of what the prompts do to the answers."""
+    score = tuple(f"prompt_answers.{trait}_score" for trait in TRAITS)
+    return TableSchema(
+        "prompt_calibration",
+        f"One measure of what a prompt does to one rater's answers about the {sub.people}.",
+        ("rater", "arm", "trait", "variable", "measure"),
+        (
+            _key("rater", "The rater."),
+            _key("arm", "A variant or arm of the prompt; `main` for the main tables."),
+            _key("trait", "The trait; `all` for all together."),
+            _key("variable", "What the measure is a dependence on; `all` for none."),
+            _key("measure", "What is measured."),
+            Column("value", "DOUBLE", "The value; a share, or eta squared of ranks.",
+                   lineage=score),
+            Column("low", "DOUBLE", "Lower end of the 95 % bootstrap interval."),
+            Column("high", "DOUBLE", "Upper end of the 95 % bootstrap interval."),
+            Column("p_value", "DOUBLE", "Of the Kruskal-Wallis test.", minimum=0, maximum=1),
+            Column("n", "BIGINT", "Number of answers, pairs or people behind it.", minimum=0),
+        ),
+    )  # fmt: skip
+
+
 def text_embeddings(sub: SubDataset, raters: Sequence[str] = DEFAULT_RATERS) -> TableSchema:
     """Embeddings of the trait texts."""
     return TableSchema(
@@ -457,13 +555,68 @@ def text_embeddings(sub: SubDataset, raters: Sequence[str] = DEFAULT_RATERS) -> 
     )
 
 
+def score_column(trait: str, rater: str) -> str:
+    """Return the name of the column of a score in `independence_people`."""
+    return f"{trait}_{rater}"
+
+
+def independence_people(sub: SubDataset, raters: Sequence[str] = DEFAULT_RATERS) -> TableSchema:
+    """Who is in the counts of Level I, with which values."""
+    columns = {c.name: c for c in bios(sub).columns}
+    return TableSchema(
+        "independence_people",
+        f"One {sub.person} with the values under which the counts of Level I hold it.",
+        ("person_id",),
+        (
+            _key("person_id", PERSON, "bios.person_id"),
+            *(
+                replace(columns[v.name], nullable=True, lineage=(f"bios.{v.name}",))
+                for v in sub.variables
+            ),
+            *(
+                Column(
+                    score_column(trait, rater),
+                    "DOUBLE",
+                    f"Score of {trait}: {rater}; NULL if there is none.",
+                    minimum=1,
+                    maximum=3,
+                    lineage=(f"trait_scores.{'score' if rater == AGGREGATE else rater}",),
+                )
+                for rater in (AGGREGATE, *raters)
+                for trait in TRAITS
+            ),
+        ),
+    )
+
+
+def independence_counts(sub: SubDataset) -> TableSchema:
+    """Contingency tables of Level I."""
+    counted = "independence_people"
+    return TableSchema(
+        "independence_counts",
+        f"So many {sub.people} have this score and this value of a variable: one cell of a table.",
+        (*PAIR, "stratum", "score", "number", "label"),
+        (
+            _key("rater", "`aggregate`, or a rater's name."),
+            Column("trait", "VARCHAR", "Big Five trait.", nullable=False, values=TRAITS),
+            _key("variable", "Column of `bios`."),
+            Column("stratum", "VARCHAR", f"The {sub.stratum}; NULL if unknown.",
+                   lineage=(f"{counted}.{sub.stratum}",)),
+            Column("score", "DOUBLE", "The score.", nullable=False, minimum=1, maximum=3),
+            Column("number", "DOUBLE", "The variable's value, if it is a number or yes (1) or no."),
+            Column("label", "VARCHAR", "The variable's value, if it is a word."),
+            Column("people", "BIGINT", "How many.", nullable=False, minimum=1),
+        ),
+    )  # fmt: skip
+
+
 def independence_tests(sub: SubDataset) -> TableSchema:
     """Level I."""
     data = ("trait_scores.score", *(f"bios.{v.name}" for v in sub.variables))
     return TableSchema(
         "independence_tests",
         "One independence test of one trait against one variable.",
-        ("profile", "rater", "given", "trait", "variable", "test"),
+        TEST_KEY,
         (
             Column(
                 "profile",
@@ -507,6 +660,111 @@ def independence_tests(sub: SubDataset) -> TableSchema:
             ),
             Column("status", "VARCHAR", "`ok`, or why there is no p-value.", nullable=False),
             Column("warning", "VARCHAR", "Assumption of the test that does not hold."),
+        ),
+    )
+
+
+COMPARED = (
+    *("effect_size", "n", "p_value", "log10_p", "q_value", "dependent", "status", "warning"),
+)
+"""Columns of a test that the comparison has twice, once per sub-dataset."""
+
+STRATUM = "stratum"
+"""Stands in `given` for each sub-dataset's own stratum: league here, occupation there."""
+
+BOTH, NEITHER = "both", "neither"
+
+
+def shared_variables(subs: Sequence[SubDataset]) -> list[str]:
+    """Return the variables that all sub-datasets have, in the first one's order."""
+    return [v.name for v in subs[0].variables if all(v in sub.variables for sub in subs)]
+
+
+def level1_comparison(subs: Sequence[SubDataset]) -> TableSchema:
+    """Level I across two sub-datasets."""
+    places = (BOTH, *(sub.name for sub in subs), NEITHER)
+    tests = [f"{sub.name}/independence_tests" for sub in subs]
+    counts = tuple(f"{sub.name}/independence_counts.people" for sub in subs)
+    columns = {c.name: c for c in independence_tests(subs[0]).columns}
+    keys = [
+        replace(columns[name], lineage=tuple(f"{table}.{name}" for table in tests))
+        for name in TEST_KEY
+    ]
+    given = f"`{STRATUM}`: given {' or '.join(sub.stratum for sub in subs)}; NULL: given nothing."
+    return TableSchema(
+        "level1",
+        "One independence test of a variable that both sub-datasets have, in one and the other.",
+        TEST_KEY,
+        (
+            *(replace(c, description=given) if c.name == "given" else c for c in keys),
+            Column(
+                "dependent_in",
+                "VARCHAR",
+                "Where p < 0.05; NULL if one of the two tests could not be made.",
+                values=places,
+                lineage=tuple(f"{table}.dependent" for table in tests),
+            ),
+            Column(
+                "discovered_in",
+                "VARCHAR",
+                "Where q < 0.05; NULL if one of the two tests could not be made.",
+                values=places,
+                lineage=tuple(f"{table}.q_value" for table in tests),
+            ),
+            columns["effect_measure"],
+            Column(
+                "difference",
+                "DOUBLE",
+                f"Strength in {subs[0].title} less that in {subs[1].title}; for the median score "
+                "and the recommended settings.",
+                lineage=counts,
+            ),
+            Column("difference_low", "DOUBLE", "Lower end of its 95 % interval.", lineage=counts),
+            Column("difference_high", "DOUBLE", "Upper end of its 95 % interval.", lineage=counts),
+            Column(
+                "difference_p_value",
+                "DOUBLE",
+                "P-value of the strengths being equal.",
+                minimum=0,
+                maximum=1,
+                lineage=counts,
+            ),
+            Column(
+                "difference_q_value",
+                "DOUBLE",
+                "Benjamini-Hochberg adjusted, over traits and variables of the same condition and "
+                "test.",
+                minimum=0,
+                maximum=1,
+                lineage=counts,
+            ),
+            *(
+                Column(
+                    f"{sub.name}_{name}",
+                    "DOUBLE",
+                    f"{sub.title}: {what}",
+                    lineage=(f"{sub.name}/independence_counts.people",),
+                )
+                for sub in subs
+                for name, what in (
+                    (
+                        "strength",
+                        "squared effect size (cka: itself) less its mean under "
+                        "independence; comparable between groups of different sizes.",
+                    ),
+                    ("error", "standard error of the strength."),
+                )
+            ),
+            *(
+                replace(
+                    columns[name],
+                    name=f"{sub.name}_{name}",
+                    description=f"{sub.title}: {columns[name].description}",
+                    lineage=(f"{table}.{name}",),
+                )
+                for sub, table in zip(subs, tests, strict=True)
+                for name in COMPARED
+            ),
         ),
     )
 
@@ -596,9 +854,18 @@ def sub_dataset_tables(
         *(trait_texts(sub, rater) for rater in raters),
         trait_scores(sub, raters),
         rater_quality(sub, raters),
+        prompt_answers(sub),
+        prompt_calibration(sub),
         text_embeddings(sub, raters).with_dimension(text_dimension),
+        independence_people(sub, raters),
+        independence_counts(sub),
         independence_tests(sub),
         latents(sub),
         latent_graph(sub),
     )
     return {table.name: table for table in tables}
+
+
+def comparison_tables(subs: Sequence[SubDataset]) -> dict[str, TableSchema]:
+    """Return every table across sub-datasets by name."""
+    return {table.name: table for table in (level1_comparison(subs),)}

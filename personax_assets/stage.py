@@ -5,8 +5,9 @@ here: executing it (`execution`), showing it to Dagster (`dagster_assets`), or w
 stage does.
 """
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Any
 
 import polars as pl
@@ -19,27 +20,47 @@ from personax_assets.warehouse import StageRecord, Transaction, Warehouse
 
 Write = Callable[[Transaction], None]
 
+FRESH_FOR = timedelta(days=8)
+"""A week without any news about thousands of people, and a day: something may be broken."""
+
 
 @dataclass(frozen=True)
 class Layout:
-    """One sub-dataset with what the configuration adds to it.
+    """Stages whose tables share a DuckDB schema: those of one sub-dataset, or across several.
 
     Parameters
     ----------
-    sub : SubDataset
-        The sub-dataset.
+    name : str
+        The DuckDB schema and first part of every asset key.
+    subs : tuple of SubDataset
+        The sub-datasets that it is about.
     raters : tuple of str
         Names of the configured raters, in order.
     tables : mapping of str to TableSchema
-        Its tables by name.
+        By name, its own tables and, as `layout/name`, those of other layouts that it reads.
     fetches_photographs : bool
         Whether photographs come from the web.
     """
 
-    sub: SubDataset
+    name: str
+    subs: tuple[SubDataset, ...]
     raters: tuple[str, ...]
     tables: Mapping[str, TableSchema]
     fetches_photographs: bool = False
+
+    @property
+    def sub(self) -> SubDataset:
+        """The sub-dataset, where it is about one only."""
+        (only,) = self.subs
+        return only
+
+    def key(self, name: str) -> str:
+        """Return the asset key, `layout/name`, of one of its own or of another's assets."""
+        return name if "/" in name else f"{self.name}/{name}"
+
+    def table(self, name: str) -> str:
+        """Return the qualified name, `schema.table`, of one of its own or of another's tables."""
+        return self.key(name).replace("/", ".")
 
 
 @dataclass(frozen=True)
@@ -58,6 +79,11 @@ class StageResult:
         Why there was nothing to work on.
     data_version : str, optional
         Version of what was made; by default a hash of the stage's table.
+    counts : mapping of str to number
+        What this execution changed (people new, calls made, ...); summed up over a run.
+    unread : collection of str
+        Names of the settings (`source NBA`) whose content could not be had: they count as not
+        seen, so the next run tries again.
     """
 
     writes: Sequence[Write] = ()
@@ -65,6 +91,8 @@ class StageResult:
     problem: str | None = None
     skipped: str | None = None
     data_version: str | None = None
+    counts: Mapping[str, float] = field(default_factory=dict)
+    unread: Collection[str] = ()
 
 
 @dataclass(frozen=True)
@@ -74,15 +102,16 @@ class Stage:
     Parameters
     ----------
     layout : Layout
-        The sub-dataset it belongs to.
+        Where it belongs.
     name : str
         Asset name; also the name of its table, if it has one.
     group : str
-        `sources`, `traits`, `analysis` or `release`: the end of the Dagster group's name.
+        `sources`, `traits`, `analysis` or `release`: the end of the Dagster group's name, after
+        the layout's; empty if that is the whole of it.
     body : callable
         The work itself.
     deps : tuple of str
-        Names of the stages it reads.
+        Names of the stages it reads; `layout/name` where they belong to another layout.
     kinds : tuple of str
         Dagster kinds.
     code_version : str
@@ -94,6 +123,10 @@ class Stage:
         Checks beyond those that follow from the table schema.
     partitions : tuple of str
         Static partitions, if any.
+    fresh_for : timedelta, optional
+        How long after its last execution it counts as fresh; after twice that, as overdue.
+    follows : bool
+        Whether it is brought up to date by itself when what it is made from changed.
     """
 
     layout: Layout
@@ -106,11 +139,18 @@ class Stage:
     settings: "Callable[[StageRun], Mapping[str, str]]"
     checks: tuple[Check, ...] = ()
     partitions: tuple[str, ...] = ()
+    fresh_for: timedelta | None = FRESH_FOR
+    follows: bool = True
 
     @property
     def key(self) -> str:
-        """Asset key as a path, `sub-dataset/name`."""
-        return f"{self.layout.sub.name}/{self.name}"
+        """Asset key as a path, `layout/name`."""
+        return self.layout.key(self.name)
+
+    @property
+    def upstream(self) -> dict[str, str]:
+        """Asset keys of the stages it reads, by the names under which `deps` lists them."""
+        return {name: self.layout.key(name) for name in self.deps}
 
     @property
     def schema(self) -> TableSchema | None:
@@ -122,20 +162,22 @@ def stage(
     layout: Layout,
     name: str,
     *,
-    group: str,
+    group: str = "",
     deps: Sequence[str] = (),
     kinds: Sequence[str] = ("python", "duckdb"),
     code_version: str = "1",
     settings: "Callable[[StageRun], Mapping[str, str]]" = lambda run: {},
     checks: Sequence[Check] = (),
     partitions: Sequence[str] = (),
+    fresh_for: timedelta | None = FRESH_FOR,
+    follows: bool = True,
 ) -> "Callable[[Callable[[StageRun], StageResult]], Stage]":
     """Declare the decorated function as the body of a stage; see `Stage`."""
 
     def declare(body: "Callable[[StageRun], StageResult]") -> Stage:
         return Stage(
             layout, name, group, body, tuple(deps), tuple(kinds), code_version, settings,
-            tuple(checks), tuple(partitions),
+            tuple(checks), tuple(partitions), fresh_for, follows,
         )  # fmt: skip
 
     return declare
@@ -143,18 +185,40 @@ def stage(
 
 @dataclass(frozen=True)
 class StageRun:
-    """One execution of a stage: what its body works with."""
+    """One execution of a stage: what its body works with.
+
+    Parameters
+    ----------
+    stage : Stage
+        What is executed.
+    resources : Resources
+        What it works with.
+    partitions : tuple of str
+        The partitions to work on.
+    run_id : str
+        The Dagster run.
+    tags : mapping of str to str
+        The run's tags.
+    log : callable
+        Told, in a sentence each, what a person should know.
+    previous : StageRecord, optional
+        How the stage ended last.
+    changed : set of str
+        Names of the inputs and settings that are not as they were then.
+    """
 
     stage: Stage
     resources: Resources
     partitions: tuple[str, ...] = ()
     run_id: str = ""
+    tags: Mapping[str, str] = field(default_factory=dict)
     log: Callable[[str], None] = print
     previous: StageRecord | None = None
+    changed: Set[str] = frozenset()
 
     @property
     def sub(self) -> SubDataset:
-        """The sub-dataset."""
+        """The sub-dataset, of a stage that works on one."""
         return self.stage.layout.sub
 
     @property
@@ -170,14 +234,14 @@ class StageRun:
     @property
     def table(self) -> str:
         """Qualified name of the stage's own table."""
-        return self.sub.table(self.stage.name)
+        return self.stage.layout.table(self.stage.name)
 
     def read(
         self, name: str, columns: Sequence[str] | None = None, where: str = "TRUE"
     ) -> pl.DataFrame:
-        """Read a table of the same sub-dataset; one that is not there yet reads as empty."""
-        schema = self.stage.layout.tables[name]
-        return self.warehouse.read(self.sub.table(name), schema, columns, where)
+        """Read a table of the layout; one that is not there yet reads as empty."""
+        layout = self.stage.layout
+        return self.warehouse.read(layout.table(name), layout.tables[name], columns, where)
 
     def delta(
         self, expected: pl.DataFrame, where: str = "TRUE"
@@ -213,8 +277,8 @@ class StageRun:
     def replacing(self, frame: pl.DataFrame, name: str | None = None) -> Write:
         """Return the write that replaces a whole table (default: the stage's own)."""
         name = name or self.stage.name
-        schema = self.stage.layout.tables[name]
-        return lambda transaction: transaction.replace(schema, self.sub.table(name), frame)
+        schema, table = self.stage.layout.tables[name], self.stage.layout.table(name)
+        return lambda transaction: transaction.replace(schema, table, frame)
 
     def deleting(self, keys: pl.DataFrame) -> Write:
         """Return the write that deletes the rows with these keys from the stage's own table."""
@@ -223,8 +287,10 @@ class StageRun:
     def inputs(self, records: Mapping[str, StageRecord]) -> dict[str, str]:
         """Return the versions of everything the stage depends on, as they are now."""
         versions = {"code": self.stage.code_version, **self.stage.settings(self)}
-        for name in self.stage.deps:
-            record = records.get(f"{self.sub.name}/{name}")
+        if self.stage.schema is not None:
+            versions["schema"] = self.stage.schema.version
+        for name, key in self.stage.upstream.items():
+            record = records.get(key)
             versions[name] = (record and record.data_version) or "none"
         return versions
 
@@ -233,7 +299,13 @@ class StageRun:
         record = records.get(self.stage.key)
         if record is None or record.status not in ("ok", "skipped"):
             return False
-        return all(record.inputs.get(k) == v for k, v in self.inputs(records).items())
+        return not changed_inputs(record, self.inputs(records))
+
+
+def changed_inputs(record: StageRecord | None, inputs: Mapping[str, str]) -> frozenset[str]:
+    """Return the names of the inputs that a stage's last execution did not see as they are."""
+    seen = record.inputs if record else {}
+    return frozenset(name for name, version in inputs.items() if seen.get(name) != version)
 
 
 def stale(
@@ -260,9 +332,8 @@ def stale(
     for stage in stages:
         if stage.key not in within:
             continue
-        upstream = {f"{stage.layout.sub.name}/{name}" for name in stage.deps}
         run = StageRun(stage, resources, stage.partitions)
-        if upstream & chosen.keys() or not run.is_current(records):
+        if chosen.keys() & stage.upstream.values() or not run.is_current(records):
             chosen[stage.key] = stage
     return tuple(chosen.values())
 

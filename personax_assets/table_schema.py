@@ -5,6 +5,8 @@ here: any particular table (`schemas`).
 """
 
 import builtins
+import hashlib
+import json
 from dataclasses import dataclass, replace
 
 import polars as pl
@@ -43,7 +45,8 @@ class Column:
     values : tuple of str
         The allowed values of a categorical column; empty if free.
     lineage : tuple of str
-        The columns it is computed from, as `table.column` of the same sub-dataset.
+        The columns it is computed from, as `table.column`; a table of another layout as
+        `layout/table`.
     volatile : bool
         Whether it may differ between two computations from the same inputs (times, request
         ids); such a column is left out of the table's data version.
@@ -81,12 +84,16 @@ class TableSchema:
         Columns that together identify a row.
     columns : tuple of Column
         All columns in order, the key first.
+    permanent : bool
+        Whether its rows cannot be made again: the table may gain columns, which are NULL in its
+        older rows, but it is never emptied or dropped to fit another schema.
     """
 
     name: str
     row: str
     key: tuple[str, ...]
     columns: tuple[Column, ...]
+    permanent: bool = False
 
     def __getitem__(self, column: str) -> Column:
         """Return a column by name."""
@@ -113,6 +120,12 @@ class TableSchema:
     def polars(self) -> dict[str, pl.DataType | type[pl.DataType]]:
         """Column names and polars types, in order."""
         return {column.name: column.polars for column in self.columns}
+
+    @property
+    def version(self) -> str:
+        """Hash of key, column names and types: what a stored table must agree with."""
+        shape = [list(self.key), *([c.name, c.type] for c in self.columns)]
+        return hashlib.sha256(json.dumps(shape).encode()).hexdigest()[:16]
 
     def with_dimension(self, dimension: int) -> "TableSchema":
         """Return the schema with its embedding columns at the given dimension."""

@@ -12,7 +12,7 @@ import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -37,6 +37,7 @@ STAGES = TableSchema(
         Column("seconds", "DOUBLE", "Time it took.", minimum=0),
         Column("data_version", "VARCHAR", "Hash of what it made."),
         Column("inputs", "VARCHAR", "JSON: versions of everything it was made from."),
+        Column("counts", "VARCHAR", "JSON: what that execution changed, in figures."),
         Column("run_id", "VARCHAR", "The Dagster run."),
         Column("finished_at", "TIMESTAMP", "When it ended, UTC."),
     ),
@@ -64,6 +65,7 @@ class StageRecord:
     seconds: float = 0.0
     data_version: str | None = None
     run_id: str | None = None
+    counts: Mapping[str, float] = field(default_factory=dict)
 
 
 class Transaction:
@@ -127,6 +129,7 @@ class Transaction:
                 "seconds": [stage.seconds],
                 "data_version": [stage.data_version],
                 "inputs": [json.dumps(dict(stage.inputs), sort_keys=True)],
+                "counts": [json.dumps(dict(stage.counts))],
                 "run_id": [stage.run_id],
                 "finished_at": [datetime.now(UTC).replace(tzinfo=None)],
             },
@@ -147,6 +150,11 @@ class Transaction:
             for name in wanted.keys() - found.keys():
                 self._execute(f'ALTER TABLE {table} ADD COLUMN "{name}" {wanted[name]}')
             return
+        if schema.permanent:
+            raise PersonaXError(
+                f"{table} was made by a version of the program whose columns do not fit this one; "
+                "it is left as it is, because its rows cannot be made again: use that version"
+            )
         self._execute(f"DROP TABLE {table}")
         self._execute(schema.ddl(table))
 
@@ -202,6 +210,8 @@ class Warehouse(DuckDBResource):
         with _process_lock:
             connection = self._connect()
             try:
+                # DuckDB would draw a bar of its own over whatever is shown to a person.
+                connection.execute("SET enable_progress_bar = false").fetchall()
                 yield connection
             finally:
                 connection.close()
@@ -260,26 +270,42 @@ class Warehouse(DuckDBResource):
         )
         return not found.is_empty()
 
+    def rows_where(
+        self, table: str, schema: TableSchema, equal: Mapping[str, object]
+    ) -> pl.DataFrame:
+        """Read the rows of a table whose columns have the given values; see `read`."""
+        where = " AND ".join(f'"{name}" = ?' for name in equal)
+        return self.read(table, schema, where=where, parameters=tuple(equal.values()))
+
     def read(
         self,
         table: str,
         schema: TableSchema,
         columns: Sequence[str] | None = None,
         where: str = "TRUE",
+        parameters: Sequence[object] = (),
     ) -> pl.DataFrame:
         """Read a table, ordered by its key; one that is not there yet reads as empty.
 
         A stored table that lacks one of the columns was made by another version of the
-        program and reads as empty too, so that its rows are made again.
+        program and reads as empty too, so that its rows are made again; where they cannot be
+        made again the column reads as NULL.
         """
         names = tuple(columns or schema.column_names)
         empty = pl.DataFrame(schema={name: schema.polars[name] for name in names})
         if not self.exists(table):
             return empty
+        if schema.permanent:
+            found = self.query(f"DESCRIBE {table}")["column_name"].to_list()
+            known = self.read(table, replace(schema, permanent=False), [
+                name for name in names if name in found], where, parameters)  # fmt: skip
+            return pl.concat([empty, known], how="diagonal")
         listed = ", ".join(f'"{name}"' for name in names)
         order = ", ".join(f'"{name}"' for name in schema.key)
         try:
-            return self.query(f"SELECT {listed} FROM {table} WHERE {where} ORDER BY {order}")
+            return self.query(
+                f"SELECT {listed} FROM {table} WHERE {where} ORDER BY {order}", parameters
+            )
         except duckdb.BinderException:
             return empty
 
@@ -296,6 +322,7 @@ class Warehouse(DuckDBResource):
                 seconds=row["seconds"],
                 data_version=row["data_version"],
                 run_id=row["run_id"],
+                counts=json.loads(row["counts"] or "{}"),
             )
             for row in frame.iter_rows(named=True)
         }

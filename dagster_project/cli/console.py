@@ -107,6 +107,10 @@ class Board:
         )
         self._progress.advance(self._all)
 
+    def noted(self, sentence: str) -> None:
+        """Write a sentence above the bars."""
+        self.console.print(f"  {sentence}", markup=False, soft_wrap=True)
+
     def advanced(self, label: str, done: int, total: int) -> None:
         """Move the bar of a piece of work."""
         if label not in self._work:
@@ -114,11 +118,21 @@ class Board:
         self._progress.update(self._work[label], completed=done, total=total)
 
 
+def print_heading(text: str) -> None:
+    """Print a line that stands out on standard output."""
+    Console(highlight=False).print(Text(f"\n{text}", "bold"))
+
+
+def print_line(text: str) -> None:
+    """Print a line on standard output, without reading anything into it."""
+    Console(highlight=False).print(Text(text), soft_wrap=True)
+
+
 def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     """Print a table on standard output."""
-    table = Table(title=title, title_justify="left", title_style="bold")
+    table = Table(title=Text(title), title_justify="left", title_style="bold")
     for column in columns:
         table.add_column(column, justify="left", overflow="fold")
     for row in rows:
-        table.add_row(*row)
+        table.add_row(*map(Text, row))
     Console().print(table)

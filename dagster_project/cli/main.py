@@ -7,11 +7,12 @@ import sys
 from collections.abc import Sequence
 from typing import NoReturn
 
-from dagster_project.cli import doctor, latents, models, report, run, ui
+from dagster_project.cli import calibrate, doctor, latents, models, person, report, run, ui
 from personax_assets.errors import PersonaXError
 
 _COMMANDS = (
-    run.RUN, run.REFRESH, ui.UI, models.MODELS, latents.LATENTS, report.REPORT, doctor.DOCTOR,
+    run.RUN, run.REFRESH, ui.UI, person.PERSON, latents.LATENTS, models.MODELS, report.REPORT,
+    calibrate.CALIBRATE, doctor.DOCTOR,
 )  # fmt: skip
 
 

@@ -1,6 +1,7 @@
 """`personax models`: what the model registry holds."""
 
 import argparse
+from collections.abc import Mapping
 
 from dagster_project.build import build_resources
 from dagster_project.cli.command import Command, no_options
@@ -19,17 +20,33 @@ def _models(arguments: argparse.Namespace) -> int:
     if not versions:
         print("No model is registered yet; `personax run` trains one.")
         return 0
-    rows = [
-        (v.name, v.version, ", ".join(v.aliases), f"{v.created:%Y-%m-%d %H:%M}", v.reason)
-        for v in versions
-    ]
-    print_table("Registered models", ("model", "version", "aliases", "created", "decision"), rows)
+    for name in sorted({v.name for v in versions}):
+        rows = [
+            (
+                v.version,
+                ", ".join(v.aliases),
+                f"{v.created:%Y-%m-%d %H:%M}",
+                _told(v.metrics),
+                v.reason,
+            )
+            for v in versions
+            if v.name == name
+        ]
+        columns = ("version", "alias", "created (UTC)", "held-out metrics", "last decision")
+        print_table(name, columns, rows)
     return 0
+
+
+def _told(metrics: Mapping[str, float]) -> str:
+    from personax_assets.report.metrics import headline_metrics
+
+    lines = headline_metrics({"metrics": metrics})
+    return "\n".join(f"{name}: {value}" for name, value in lines)
 
 
 MODELS = Command(
     "models",
-    "list registered models with versions, aliases and why each became what it is",
+    "list registered models with versions, aliases, metrics and why each became what it is",
     no_options,
     _models,
 )

@@ -9,7 +9,7 @@ from personax_assets.errors import PersonaXError
 
 
 def _report(arguments: argparse.Namespace) -> int:
-    from personax_assets.report.collect import collect_all, run_info
+    from personax_assets.report.collect import collect_all, collect_comparison, run_info
     from personax_assets.report.write import write_report
 
     home = Home.from_environment()
@@ -17,7 +17,8 @@ def _report(arguments: argparse.Namespace) -> int:
     reports = collect_all(resources) if home.warehouse.exists() else []
     if not reports:
         raise PersonaXError(f"home {home.root}: there is nothing to report yet; `personax run`")
-    print(write_report(home.report, run_info(resources), reports))
+    comparison = collect_comparison(resources)
+    print(write_report(home.report, run_info(resources), reports, comparison))
     return 0
 
 

@@ -12,20 +12,23 @@ from pathlib import Path
 from dagster_project.build import build_resources, definitions_of
 from dagster_project.cli.command import Command, command_line
 from dagster_project.cli.console import Board, print_table
+from dagster_project.cli.forecast import check_limit, print_forecast
 from dagster_project.graph import stages_of
 from dagster_project.home import Home
-from dagster_project.jobs import ALL_LEAGUES, dataset_tag, refresh_stages
-from dagster_project.profiles import DEFAULT_SEED, sources_of, synthetic_source
-from personax_assets.dagster_assets import ONLY_STALE_TAG
+from dagster_project.jobs import asset_keys, refresh_stages, run_tags, stages_about
+from dagster_project.profiles import DEFAULT_SEED, profile_named, sources_of, synthetic_source
+from personax_assets.bios.assets import ACCEPT_LEAVERS_TAG
+from personax_assets.changes import described, run_changes
 from personax_assets.datasets import ATHLEPERSONA, SUB_DATASETS, SubDataset
-from personax_assets.errors import PersonaXError
+from personax_assets.errors import PersonaXError, TermsError
 from personax_assets.locking import exclusive
-from personax_assets.resources import Resources, SourceConfig, check_claim, read_manifest
+from personax_assets.resources import Raters, Resources, SourceConfig, check_claim, read_manifest
 from personax_assets.stage import Stage, stale
 from personax_assets.warehouse import StageRecord
 
 
-def _dataset_option(parser: argparse.ArgumentParser) -> None:
+def dataset_option(parser: argparse.ArgumentParser) -> None:
+    """Add the option that chooses sub-datasets."""
     parser.add_argument(
         "--dataset", choices=(*SUB_DATASETS, "all"),
         help="which sub-dataset (default: all; in a home of real athletes: athlepersona)",
@@ -33,7 +36,7 @@ def _dataset_option(parser: argparse.ArgumentParser) -> None:
 
 
 def _run_options(parser: argparse.ArgumentParser) -> None:
-    _dataset_option(parser)
+    dataset_option(parser)
     parser.add_argument(
         "--scale", choices=("demo", "paper"),
         help="size of the invented cohort: demo (420 athletes, 480 public figures; default) or "
@@ -57,6 +60,39 @@ def _run_options(parser: argparse.ArgumentParser) -> None:
         "--photographs", type=Path, metavar="DIR",
         help="folder with photographs of the people in the rosters, named after their ids",
     )  # fmt: skip
+    _asking_options(parser)
+
+
+def _refresh_options(parser: argparse.ArgumentParser) -> None:
+    dataset_option(parser)
+    parser.add_argument(
+        "--accept-leavers", metavar="GROUPS",
+        help="leagues, separated by commas, that really lost more than a tenth of their people "
+        "(all: the public figures); without it such a league is left as it was",
+    )  # fmt: skip
+    _asking_options(parser)
+
+
+def _asking_options(parser: argparse.ArgumentParser) -> None:
+    """Add what decides whom the raters are asked about, and for how much money."""
+    parser.add_argument(
+        "--budget", type=float, metavar="USD",
+        help="the most that the raters may cost in this run, failed calls included; asking stops "
+        "cleanly when it is used up (default: budget_usd in the raters' file, else no limit)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--dry-run", action="store_true",
+        help="only tell how many calls, tokens, US dollars and minutes each rater would take",
+    )  # fmt: skip
+    whom = parser.add_mutually_exclusive_group()
+    whom.add_argument(
+        "--only-failed", action="store_const", dest="ask", const="failed", default="missing",
+        help="ask only about people whose last call failed or was refused, not about new ones",
+    )  # fmt: skip
+    whom.add_argument(
+        "--ask-again", action="store_const", dest="ask", const="again",
+        help="ask about everybody once more, answered or not; earlier answers stay in the journal",
+    )  # fmt: skip
 
 
 def chosen_sub_datasets(
@@ -78,10 +114,10 @@ def chosen_sub_datasets(
 
 
 def _wanted(
-    arguments: argparse.Namespace, claimed: Mapping[str, SourceConfig]
+    arguments: argparse.Namespace, claimed: Mapping[str, SourceConfig], kept: Path
 ) -> tuple[tuple[SubDataset, ...], dict[str, SourceConfig]]:
     """Return the sub-datasets asked for and the sources that were asked for explicitly."""
-    real = _real_sources(arguments)
+    real = _real_sources(arguments, kept)
     subs = chosen_sub_datasets(arguments.dataset, {**claimed, **real})
     invented = bool(arguments.scale) or arguments.seed is not None
     for name in real:
@@ -98,8 +134,11 @@ def _wanted(
     return subs, {sub.name: synthetic_source(sub.name, scale, seed) for sub in subs}
 
 
-def _real_sources(arguments: argparse.Namespace) -> dict[str, SourceConfig]:
-    """Return the sources of real people that the options name, by sub-dataset."""
+def _real_sources(arguments: argparse.Namespace, kept: Path) -> dict[str, SourceConfig]:
+    """Return the sources of real people that the options name, by sub-dataset.
+
+    Terms of a source are shown until they are accepted.
+    """
     from personax_assets.bios.descriptions import load_description
 
     sources: dict[str, SourceConfig] = {}
@@ -117,6 +156,11 @@ def _real_sources(arguments: argparse.Namespace) -> dict[str, SourceConfig]:
     for file in arguments.source:
         path = _existing(file, "--source")
         description = load_description(Path(path))
+        try:
+            description.admit(kept)
+        except TermsError as error:
+            print(error.terms)
+            raise
         name = description.sub.name
         if name in sources:
             raise PersonaXError(
@@ -135,58 +179,101 @@ def _existing(path: Path | None, option: str) -> str:
     return str(path.absolute()) if path else ""
 
 
-def _run(arguments: argparse.Namespace) -> int:
+def _home(arguments: argparse.Namespace) -> Home:
+    """Return the home, made ready unless it is only looked at."""
     home = Home.from_environment()
-    home.prepare()
+    if not arguments.dry_run:
+        home.prepare()
+    return home
+
+
+def _resources(
+    arguments: argparse.Namespace, home: Home, wanted: Mapping[str, SourceConfig] | None = None
+) -> Resources:
+    """Return the resources of the profile, with the options about asking."""
+    sources = sources_of(home, wanted)
+    raters = Raters(
+        file=str(profile_named().raters_file),
+        journal=str(home.journal),
+        ask=arguments.ask,
+        budget_usd=arguments.budget,
+    )
+    resources = build_resources(home=home, sources=sources, overrides={"raters": raters})
+    check_limit(resources)
+    return resources
+
+
+def _run(arguments: argparse.Namespace) -> int:
+    home = _home(arguments)
     claimed = read_manifest(home.manifest)
-    subs, wanted = _wanted(arguments, claimed)
+    subs, wanted = _wanted(arguments, claimed, home.sources)
     for sub in subs:
         if sub.name in wanted:
             check_claim(home.manifest, claimed, sub, wanted[sub.name])
-    resources = build_resources(home=home, sources=sources_of(home, wanted))
-    stages = [stage for stage in stages_of(resources) if stage.layout.sub in subs]
-    return _conclude(resources, subs, stages)
+    resources = _resources(arguments, home, wanted)
+    if arguments.dry_run:
+        print_forecast(resources, subs)
+        return 0
+    stages = stages_about(stages_of(resources), subs)
+    return _conclude(resources, subs, stages, {})
 
 
 def _refresh(arguments: argparse.Namespace) -> int:
-    home = Home.from_environment()
-    home.prepare()
+    home = _home(arguments)
     subs = chosen_sub_datasets(arguments.dataset, read_manifest(home.manifest))
-    resources = build_resources(home=home)
+    resources = _resources(arguments, home)
+    if arguments.dry_run:
+        print_forecast(resources, subs)
+        return 0
     everything = stages_of(resources)
-    stages = [stage for sub in subs for stage in refresh_stages(everything, sub)]
-    return _conclude(resources, subs, stages)
+    stages = refresh_stages(everything, subs)
+    accepted = arguments.accept_leavers
+    return _conclude(resources, subs, stages, {ACCEPT_LEAVERS_TAG: accepted} if accepted else {})
 
 
-def _conclude(resources: Resources, subs: Sequence[SubDataset], stages: Sequence[Stage]) -> int:
+def _conclude(
+    resources: Resources,
+    subs: Sequence[SubDataset],
+    stages: Sequence[Stage],
+    tags: Mapping[str, str],
+) -> int:
     """Bring the stages up to date, say how that went, and return the exit status."""
-    from personax_assets.report.collect import collect_all, run_info
+    from personax_assets.report.collect import collect_all, collect_comparison, run_info
     from personax_assets.report.write import write_report
 
     todo = stale(stages, resources, {stage.key for stage in stages})
     if todo:
         with Board(len(todo)):
-            launch(resources, todo)
+            run_id = launch(resources, todo, tags=tags)
     else:
         print("Everything is up to date.")
     records = resources.warehouse.stages()
+    for sub in subs if todo else ():
+        print(f"{sub.title}: {described(run_changes(records.values(), sub.name, run_id))}")
     failed = {asset for asset, record in records.items() if record.status == "failed"}
     if failed and not any(asset.endswith("/report") for asset in failed):
         # The report stage does not run after a failure, but the report should tell of it.
-        write_report(resources.home / "report", run_info(resources), collect_all(resources))
+        write_report(
+            resources.home / "report",
+            run_info(resources),
+            collect_all(resources),
+            collect_comparison(resources),
+        )
     _print_summary(resources, subs)
-    return _complain(stages, records)
+    return complain(stages, records)
 
 
-def launch(resources: Resources, todo: Sequence[Stage]) -> None:
-    """Run stages as one Dagster run of the home's instance, in this process."""
+def launch(
+    resources: Resources,
+    todo: Sequence[Stage],
+    job: str = "bootstrap",
+    tags: Mapping[str, str] | None = None,
+) -> str:
+    """Run stages as one Dagster run of the home's instance, in this process; return its id."""
     import logging
 
     import dagster as dg
 
-    tags = {ONLY_STALE_TAG: "true", "personax/launched_by": "command line", **dataset_tag(todo)}
-    if any(stage.partitions for stage in todo):
-        tags |= ALL_LEAGUES
     logging.getLogger("dagster").setLevel(logging.CRITICAL)
     # Two first runs at once would both try to create the instance's tables.
     with exclusive(resources.home / "locks" / "instance.lock"):
@@ -194,16 +281,21 @@ def launch(resources: Resources, todo: Sequence[Stage]) -> None:
         instance.get_runs_count()
         instance.get_latest_materialization_event(dg.AssetKey("none"))
     with instance:
-        definitions_of(resources).resolve_job_def("bootstrap").execute_in_process(
-            instance=instance,
-            asset_selection=[dg.AssetKey(stage.key.split("/")) for stage in todo],
-            tags=tags,
-            raise_on_error=False,
-            run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
+        done = (
+            definitions_of(resources)
+            .resolve_job_def(job)
+            .execute_in_process(
+                instance=instance,
+                asset_selection=asset_keys(todo),
+                tags=run_tags(todo) | {"personax/launched_by": "command line"} | dict(tags or {}),
+                raise_on_error=False,
+                run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
+            )
         )
+    return done.run_id
 
 
-def _complain(stages: Sequence[Stage], records: dict[str, StageRecord]) -> int:
+def complain(stages: Sequence[Stage], records: dict[str, StageRecord]) -> int:
     """Say what did not succeed, what is safe and how to go on; return the exit status."""
     bad = [
         record
@@ -227,12 +319,17 @@ def _complain(stages: Sequence[Stage], records: dict[str, StageRecord]) -> int:
 
 
 def _print_summary(resources: Resources, subs: Sequence[SubDataset]) -> None:
-    from personax_assets.report.collect import collect
-    from personax_assets.report.summary import summary_rows
+    from personax_assets.report.collect import collect, collect_comparison
+    from personax_assets.report.summary import comparison_rows, summary_rows
 
     for sub in subs:
         rows = summary_rows(collect(resources, sub))
         print_table(sub.title, ("", "value"), rows)
+    compared = resources.warehouse.stages().get("comparison/level1")
+    if compared is not None:
+        frame = collect_comparison(resources)
+        rows = comparison_rows(tuple(SUB_DATASETS.values()), frame, compared)
+        print_table("Across sub-datasets", ("", "value"), rows)
     index = Path(resources.home) / "report" / "index.html"
     if index.exists():
         print(f"Report: {index}")
@@ -248,6 +345,6 @@ RUN = Command(
 REFRESH = Command(
     "refresh",
     "bring sources, traits, tests and latents up to date, without training",
-    _dataset_option,
+    _refresh_options,
     _refresh,
 )

@@ -56,6 +56,9 @@ def _ui(arguments: argparse.Namespace) -> int:
         "PERSONAX_HOME": str(home.root),
         "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
         "MLFLOW_DISABLE_TELEMETRY": "true",
+        # A look at a live source asks politely, so it may take minutes.
+        "DAGSTER_SENSOR_GRPC_TIMEOUT_SECONDS": "900",
+        "DAGSTER_SCHEDULE_GRPC_TIMEOUT_SECONDS": "900",
     }
     logs = home.root / "logs"
     # Set explicitly: a shell that starts us in the background has SIGINT ignored, for all heirs.

@@ -1,22 +1,25 @@
 """The analysis stages: Level I tests, the Level II model, its latents and their graph."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import dagster as dg
 import polars as pl
 
+from personax_assets.analysis.independence import independence_stage
 from personax_assets.checks import Check, Verdict
 from personax_assets.errors import SkipStageError
 from personax_assets.figures import figure_metadata
 from personax_assets.planted import planted_factors
-from personax_assets.progress import progress
-from personax_assets.schemas import TESTS, latent_names
+from personax_assets.schemas import latent_names
 from personax_assets.stage import Layout, Stage, StageResult, StageRun, stage
 
 if TYPE_CHECKING:
     from personax_assets.analysis.measurements import MeasuredPeople
+
+_MOST_SHOWN = 1000
+"""Crops that traversals are drawn from."""
 
 
 def analysis_stages(layout: Layout) -> tuple[Stage, ...]:
@@ -27,47 +30,9 @@ def analysis_stages(layout: Layout) -> tuple[Stage, ...]:
         return {"seed": str(run.resources.models.seed)}
 
     @stage(
-        layout, "independence_tests", group="analysis", deps=("trait_scores", "bios"),
-        kinds=("python", "duckdb", "scipy"), settings=seed, checks=(TESTS_RAN,),
-    )  # fmt: skip
-    def independence_tests(run: StageRun) -> StageResult:
-        """Tests each trait against each bio variable, in the paper's and the recommended settings.
-
-        Once as they are, and once given the league or occupation, for each rater and the median.
-        """
-        from threadpoolctl import threadpool_limits
-
-        from personax_ml.independence import VariableSpec, independence_grid
-        from personax_ml.independence.plots import p_value_heatmap
-
-        scores = _long_scores(run.read("trait_scores"), layout.raters)
-        if scores.is_empty():
-            raise SkipStageError(f"the {sub.people} have no trait scores")
-        variables = run.read("bios", ("person_id", *(v.name for v in sub.variables)))
-        specs = {v.name: VariableSpec(v.kind, v.discrete, v.period) for v in sub.variables}
-        pairs = scores.select("rater", "trait").n_unique() * len(specs)
-        # The matrices are small: more threads would only wait for each other.
-        with (
-            threadpool_limits(1, "blas"),
-            progress(f"{sub.title}: independence tests", pairs * 2) as advance,
-        ):
-            grid = independence_grid(
-                scores, variables, specs, tests=TESTS, given=(None, sub.stratum),
-                seed=run.resources.models.seed, advance=advance,
-            )  # fmt: skip
-        picture = p_value_heatmap(grid, "kci")
-        return StageResult(
-            (run.replacing(grid),),
-            {
-                "dependent_pairs": _dependent(grid),
-                "kci": figure_metadata(picture, "P-values of KCI, recommended settings"),
-            },
-        )
-
-    @stage(
         layout, "crl_model", group="analysis",
-        deps=("face_embeddings", "text_embeddings", "trait_scores"),
-        kinds=("pytorch", "mlflow"), settings=seed, checks=(LOSS_FINITE,),
+        deps=("face_embeddings", "text_embeddings", "trait_scores", "face_crops"),
+        kinds=("pytorch", "mlflow"), settings=seed, checks=(LOSS_FINITE,), follows=False,
     )  # fmt: skip
     def crl_model(run: StageRun) -> StageResult:
         """A causal representation model of faces and texts, tracked and registered in MLflow.
@@ -75,21 +40,27 @@ def analysis_stages(layout: Layout) -> tuple[Stage, ...]:
         The new version becomes champion if it loads back and is not worse on held-out people.
         """
         from personax_assets.analysis.model_card import write_model_card
-        from personax_assets.analysis.publishing import train_and_register
+        from personax_assets.analysis.publishing import TrainingData, train_and_register
 
-        people = _people(run)
-        scores = run.read("trait_scores", ("person_id", "trait", "score"))
         planted = planted_factors(
             sub, run.resources.sources.config(sub), run.read("bios", ("person_id", "source_id"))
         )
+        data = TrainingData(
+            people=_people(run),
+            scores=run.read("trait_scores", ("person_id", "trait", "score")),
+            latents=run.read("latents"),
+            planted=planted,
+            crops=_crops_to_show(run) if planted is not None else None,
+            source=f"{run.warehouse.database}#{sub.name}",
+        )
         published = train_and_register(
-            run.resources.models.tracking(), sub, layout.raters, people, scores, planted,
+            run.resources.models.tracking(), sub, layout.raters, data,
             seed=run.resources.models.seed,
             dagster_run=run.run_id,
-            source=f"{run.warehouse.database}#{sub.name}",
+            checkpoints=run.resources.home / "checkpoints" / sub.name,
         )  # fmt: skip
         write_model_card(
-            run.resources.models.tracking(), sub, published.version, len(people.person_ids),
+            run.resources.models.tracking(), sub, published.version, len(data.people.person_ids),
             simulated=planted is not None,
         )  # fmt: skip
         return StageResult(
@@ -99,7 +70,10 @@ def analysis_stages(layout: Layout) -> tuple[Stage, ...]:
                 "decision": published.version.reason,
                 "mlflow_run_id": published.version.run_id,
                 "simulated": planted is not None,
-                "training": figure_metadata(published.curves, "Training and held-out loss"),
+                **{
+                    name: figure_metadata(figure, name.replace("_", " "))
+                    for name, figure in published.figures.items()
+                },
                 "metrics": _metrics_table(published.version.metrics),
             },
             data_version=f"{published.version.name}/{published.champion}",
@@ -125,20 +99,21 @@ def analysis_stages(layout: Layout) -> tuple[Stage, ...]:
     )  # fmt: skip
     def latent_graph(run: StageRun) -> StageResult:
         """Estimated by the PC algorithm with Fisher's z-test; shared latents come first."""
+        from personax_assets.analysis.latent_graph import graph_over_latents
+        from personax_assets.analysis.registry import champion_model
         from personax_ml.discovery import draw_graph
-        from personax_ml.discovery import latent_graph as graph_of
 
         names = latent_names(sub)
-        table = run.read("latents", names).drop_nulls()
+        table = run.read("latents", ("person_id", *names)).drop_nulls()
         if table.is_empty():
             raise SkipStageError("there are no latents")
-        edges = graph_of(table, tiers=_tiers(names))
+        edges = graph_over_latents(table, champion_model(run.resources.models.tracking(), sub.name))
         figure = draw_graph(edges, names, f"{sub.title}: graph over latents")
         return StageResult(
             (run.replacing(edges),), {"graph": figure_metadata(figure, "Graph over latents")}
         )
 
-    return independence_tests, crl_model, latents, latent_graph
+    return independence_stage(layout), crl_model, latents, latent_graph
 
 
 def _people(run: StageRun) -> "MeasuredPeople":
@@ -153,33 +128,11 @@ def _people(run: StageRun) -> "MeasuredPeople":
     return measured_people(faces, texts, run.sub, run.stage.layout.raters)
 
 
-def _tiers(names: Sequence[str]) -> list[list[str]]:
-    """Return the latents in causal order: shared, traits, faces."""
-    return [[n for n in names if n.startswith(f"{p}_")] for p in ("shared", "trait", "face")]
-
-
-def _long_scores(scores: pl.DataFrame, raters: tuple[str, ...]) -> pl.DataFrame:
-    """Return one row per person, trait and rater (or the aggregate) that has a score."""
-    return (
-        scores.rename({"score": "aggregate"})
-        .unpivot(
-            ["aggregate", *raters],
-            index=["person_id", "trait"],
-            variable_name="rater",
-            value_name="score",
-        )
-        .filter(pl.col("score") > 0)
-    )
-
-
-def _dependent(grid: pl.DataFrame) -> dict[str, str]:
-    """Count dependent pairs per profile and test, of the median score, unconditionally."""
-    main = grid.filter((pl.col("rater") == "aggregate") & pl.col("given").is_null())
-    counts = main.group_by("profile", "test").agg(pl.col("dependent").sum(), pl.len())
-    return {
-        f"{profile} {test}": f"{dependent} of {n}"
-        for profile, test, dependent, n in counts.sort("profile", "test").iter_rows()
-    }
+def _crops_to_show(run: StageRun) -> pl.DataFrame:
+    """Return first photographs of some people. Only for invented ones: figures are shared."""
+    some = f"SELECT person_id FROM {run.sub.table('bios')} ORDER BY person_id LIMIT {_MOST_SHOWN}"
+    where = f"status = 'ok' AND measurement = 1 AND person_id IN ({some})"
+    return run.read("face_crops", ("person_id", "crop"), where)
 
 
 def _metrics_table(metrics: Mapping[str, float]) -> dg.MarkdownMetadataValue:
@@ -201,14 +154,3 @@ LOSS_FINITE = Check(
     _loss_finite,
     blocking=True,
 )
-
-
-def _ran(run: StageRun) -> Verdict:
-    bad = run.warehouse.query(
-        f"SELECT status, count(*) AS n FROM {run.table} WHERE status <> 'ok' GROUP BY status"
-    )
-    counts = dict(bad.iter_rows())
-    return Verdict(not counts, f"{sum(counts.values())} tests could not be made", counts)
-
-
-TESTS_RAN = Check("tests_ran", "Every test could be made.", _ran)

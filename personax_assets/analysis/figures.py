@@ -14,22 +14,34 @@ if TYPE_CHECKING:
 
     from personax_ml.crl import MultimodalCRL
 
+_HELD_OUT = "held_out_"
+
 LEAST_PATH = 0.1
 """Standardised path coefficients below this are not drawn."""
 
 
 def loss_curves(curves: Sequence[Mapping[str, float]]) -> "Figure":
-    """Draw training and held-out loss over epochs."""
+    """Draw the loss and each of its terms over epochs, in training and held out."""
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(6, 3.2), layout="constrained")
-    axes = figure.subplots()
-    for name, colour in (("train_loss", "#0072B2"), ("held_out_loss", "#D55E00")):
-        points = [(c["epoch"], c[name]) for c in curves if np.isfinite(c.get(name, np.nan))]
-        axes.plot(*zip(*points, strict=True), color=colour, label=name.replace("_", " "))
-    axes.set(xlabel="epoch", ylabel="loss")
-    axes.legend(frameon=False)
-    axes.spines[["top", "right"]].set_visible(False)
+    terms = [name.removeprefix(_HELD_OUT) for name in curves[-1] if name.startswith(_HELD_OUT)]
+    columns = 3
+    rows = -(-len(terms) // columns)
+    figure = Figure(figsize=(9, 2.3 * rows), layout="constrained")
+    panels = figure.subplots(rows, columns, squeeze=False).ravel()
+    for axes, term in zip(panels, terms, strict=False):
+        for part, colour in (("train_", "#0072B2"), (_HELD_OUT, "#D55E00")):
+            name = f"{part}{term}"
+            points = [(c["epoch"], c[name]) for c in curves if np.isfinite(c.get(name, np.nan))]
+            label = part.replace("_", " ").strip()
+            if points:
+                axes.plot(*zip(*points, strict=True), color=colour, label=label)
+        axes.set_title(term, fontsize=10, loc="left")
+        axes.spines[["top", "right"]].set_visible(False)
+    for axes in panels[len(terms) :]:
+        axes.set_axis_off()
+    panels[0].legend(frameon=False)
+    figure.supxlabel("epoch", fontsize=10)
     return figure
 
 
@@ -46,32 +58,38 @@ def learned_graph(model: "MultimodalCRL", title: str) -> "Figure":
     return draw_graph(edges, names, f"{title}: learned adjacency, paths of {LEAST_PATH} and more")
 
 
-def latents_against_traits(latents: pl.DataFrame, scores: pl.DataFrame) -> "Figure":
-    """Draw the rank correlation of each latent with each trait score.
+def latents_against_traits(
+    latents: pl.DataFrame, scores: pl.DataFrame, seed: int
+) -> "Figure | None":
+    """Draw how each trait score goes with each latent, by a test of Level I.
 
     Parameters
     ----------
     latents : DataFrame
-        `person_id` and a column per latent.
+        `person_id` and a column per latent, of people whom the model has not seen.
     scores : DataFrame
         `person_id, trait, score`.
-    """
-    from matplotlib.figure import Figure
-    from scipy.stats import spearmanr
+    seed : int
+        Seed of the test.
 
-    wide = scores.pivot("trait", index="person_id", values="score")
-    joined = latents.join(wide, on="person_id")
-    rows, columns = latents.columns[1:], wide.columns[1:]
-    values = np.array(
-        [
-            [spearmanr(joined[r], joined[c], nan_policy="omit").statistic for c in columns]
-            for r in rows
-        ]
-    )
-    figure = Figure(figsize=(5, 0.9 + 0.28 * len(rows)), layout="constrained")
-    axes = figure.subplots()
-    image = axes.imshow(values, cmap="PuOr_r", vmin=-1, vmax=1, aspect="auto")
-    axes.set_xticks(range(len(columns)), columns, rotation=30, ha="right")
-    axes.set_yticks(range(len(rows)), rows)
-    figure.colorbar(image, label="Spearman correlation")
-    return figure
+    Returns
+    -------
+    Figure or None
+        Effect size of HSIC, with a mark where p < 0.05; None where nobody has a score.
+    """
+    from threadpoolctl import threadpool_limits
+
+    from personax_ml.independence import VariableSpec, independence_grid
+    from personax_ml.independence.plots import p_value_heatmap
+
+    known = scores.filter(pl.col("score") > 0).join(latents.select("person_id"), on="person_id")
+    if known.is_empty():
+        return None
+    names = [name for name in latents.columns if name != "person_id"]
+    with threadpool_limits(1, "blas"):
+        grid = independence_grid(
+            known.with_columns(rater=pl.lit("aggregate")), latents,
+            {name: VariableSpec("numeric", discrete=False) for name in names},
+            profiles=("recommended",), tests=("hsic",), seed=seed,
+        )  # fmt: skip
+    return p_value_heatmap(grid, "hsic", value="effect_size")

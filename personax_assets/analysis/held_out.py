@@ -5,6 +5,7 @@ people, after fitting and choosing on training people. Does not belong here: how
 computed (`personax_ml.crl.metrics`, `personax_ml.crl.linking`).
 """
 
+from collections.abc import Collection
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -25,7 +26,9 @@ SCORE = "held_out_score"
 _LEAST_PAIRS = 10
 
 
-def held_out_metrics(model: "MultimodalCRL", people: "MeasuredPeople") -> dict[str, float]:
+def held_out_metrics(
+    model: "MultimodalCRL", people: "MeasuredPeople", over: Collection[str] | None = None
+) -> dict[str, float]:
     """Return what can be measured without a truth.
 
     `reconstruction_r2_held_out_<modality>`: share of the measurements' variance that the decoders
@@ -33,21 +36,32 @@ def held_out_metrics(model: "MultimodalCRL", people: "MeasuredPeople") -> dict[s
     the modalities' latents and their permutation p-values; `links_significant`: how many of them
     are real. `held_out_score`: the mean of the mean share and the mean correlation, by which two
     models of the same data are compared.
+
+    Parameters
+    ----------
+    model : MultimodalCRL
+        The model.
+    people : MeasuredPeople
+        The data.
+    over : collection of str, optional
+        Measurements whose reconstruction counts; by default all that the model has.
     """
-    explained = _reconstruction(model, people)
+    explained = _reconstruction(model, people, over or model.config.measurement_names)
     links = _links(model, people)
     pairs = [v for name, v in links.items() if name.startswith("link_correlation")]
     score = float((np.mean(list(explained.values())) + np.mean(pairs)) / 2)
     return {SCORE: score, **explained, **links}
 
 
-def _reconstruction(model: "MultimodalCRL", people: "MeasuredPeople") -> dict[str, float]:
+def _reconstruction(
+    model: "MultimodalCRL", people: "MeasuredPeople", over: Collection[str]
+) -> dict[str, float]:
     train, test = (people.rows(part) for part in (people.split.train, people.split.test))
     restored = model.reconstruct(test)
     metrics = {}
     for modality in model.config.modalities:
         shares = []
-        for name in modality.measurements:
+        for name in (k for k in modality.measurements if k in over):
             error = np.nansum((test[name] - restored[name]) ** 2, dtype=np.float64)
             spread = np.nansum(
                 (test[name] - np.nanmean(train[name], axis=0)) ** 2, dtype=np.float64
@@ -99,23 +113,43 @@ def planted_metrics(
 ) -> dict[str, float]:
     """Return how well the planted factors of an invented cohort are found again.
 
-    Besides MCC and R² their chance levels: people permuted, and one code in the place of all.
+    MCC and R² with their chance levels: people permuted, and one code in the place of all. Per
+    factor `planted_r2_held_out_<factor>` by all latents, `planted_r_held_out_<factor>`, the
+    correlation with its best single latent (chosen on training people), and
+    `planted_supervised_r_held_out_<factor>`, what a regression reaches that learns the factor
+    itself from the same measurements: the ceiling of any method.
     """
-    from personax_ml.crl.metrics import chance_levels, mcc_held_out, r2_held_out
+    from personax_ml.crl.metrics import (
+        best_single_held_out,
+        chance_levels,
+        mcc_held_out,
+        r2_held_out,
+    )
+    from personax_ml.crl.regression import supervised_held_out
 
     factors = [name for name in planted.columns if name != "person_id"]
     truth = _in_order(people, planted).select(factors).cast(pl.Float64).to_numpy()
     known = np.isfinite(latents).all(axis=1) & np.isfinite(truth).all(axis=1)
     train, test = people.split.train & known, people.split.test & known
     chance = chance_levels(latents, truth, train, test)
-    r2 = r2_held_out(latents, truth, train, test)
+    scores = {
+        "planted_r2_held_out": r2_held_out(latents, truth, train, test),
+        "planted_r_held_out": best_single_held_out(latents, truth, train, test),
+        "planted_supervised_r_held_out": supervised_held_out(
+            people.measurements, truth, train, test
+        ),
+    }
     return {
         "planted_mcc_held_out": mcc_held_out(latents, truth, train, test).mcc,
         "planted_mcc_chance": chance.mcc,
         "planted_mcc_one_code": chance.mcc_one_code,
-        "planted_r2_held_out": float(r2.mean()),
+        "planted_r2_held_out": float(scores["planted_r2_held_out"].mean()),
         "planted_r2_chance": chance.r2,
-        **{f"planted_r2_held_out_{f}": float(v) for f, v in zip(factors, r2, strict=True)},
+        **{
+            f"{score}_{factor}": float(value)
+            for score, values in scores.items()
+            for factor, value in zip(factors, values, strict=True)
+        },
     }
 
 

@@ -1,11 +1,11 @@
 """The model registry: versions, aliases, and why a version became what it is.
 
-Belongs here: registering a trained model, proving that it loads, choosing the champion, and
-looking it up. Does not belong here: training.
+Belongs here: registering a trained model, proving that it loads, and looking the champion up. Does
+not belong here: training, or who becomes champion (`decision`).
 """
 
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,14 +16,13 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from personax_assets.analysis.decision import CHAMPION, Champion, decide
 from personax_assets.analysis.measurements import MeasuredPeople, framed
 from personax_assets.analysis.tracking import CURVE, Tracking
 from personax_assets.errors import PersonaXError, SkipStageError
 
 if TYPE_CHECKING:
     from personax_ml.crl import MultimodalCRL
-
-CHAMPION, CHALLENGER = "champion", "challenger"
 
 CLAIM_TAG = "claim/"
 """Prefix of the tags that say what may be claimed of each latent."""
@@ -74,13 +73,14 @@ def register(
     dataset: str,
     model: "MultimodalCRL",
     people: MeasuredPeople,
-    score: Callable[["MultimodalCRL"], float],
+    champion: Champion | None,
     claims: Mapping[str, str] | None = None,
+    columns: str = "",
 ) -> ModelVersion:
     """Register the model in the active run, and make it champion if it deserves it.
 
     The version is loaded back from the registry and must give the very latents that the model
-    gives; then its score on today's held-out people decides against the champion's.
+    gives; then `decide` sets it against the champion.
 
     Parameters
     ----------
@@ -92,10 +92,12 @@ def register(
         The trained model.
     people : MeasuredPeople
         People to try the reloaded model on.
-    score : callable
-        Score of a model on today's held-out people; higher is better.
+    champion : Champion or None
+        The version in use.
     claims : mapping of str to str, optional
         Per latent what may be claimed of it.
+    columns : str
+        How far its columns mean what the champion's mean; it is told after the reason.
 
     Raises
     ------
@@ -113,8 +115,9 @@ def register(
             f"{name} version {version} is of no use once stored ({fault}); it gets no alias and "
             "the champion stays. Train again, and report this if it happens twice"
         )
-    alias, reason = _decide(tracking, dataset, model, score)
-    client.set_registered_model_alias(name, alias, version)
+    decision = decide(model, champion, people)
+    reason = f"{decision.reason}; {columns}" if columns else decision.reason
+    client.set_registered_model_alias(name, decision.alias, version)
     client.set_model_version_tag(name, version, _REASON_TAG, reason)
     return next(v for v in versions_of(tracking, name) if v.version == version)
 
@@ -165,30 +168,21 @@ def _reload_fault(
     return "" if same else "it answers with other latents than the trained model"
 
 
-def _decide(
-    tracking: Tracking,
-    dataset: str,
-    model: "MultimodalCRL",
-    score: Callable[["MultimodalCRL"], float],
-) -> tuple[str, str]:
-    """Return the alias of a new version and the reason, by today's held-out people."""
-    champion = champion_version(tracking, dataset)
-    if champion is None:
-        return CHAMPION, "first version whose reload gave the same latents"
-    new = score(model)
-    try:
-        old = score(champion_model(tracking, dataset))
-    except ValueError as error:
-        return CHAMPION, f"version {champion.version} cannot read today's data ({error})"
-    verdict = (CHAMPION, "not worse") if new >= old else (CHALLENGER, "worse")
-    scores = f"held-out score {new:.4f}, champion's (version {champion.version}) {old:.4f}"
-    return verdict[0], f"{scores}: {verdict[1]}"
-
-
 def champion_version(tracking: Tracking, dataset: str) -> ModelVersion | None:
     """Return the version in use; None if there is none."""
     versions = versions_of(tracking, model_name(dataset))
     return next((v for v in versions if CHAMPION in v.aliases), None)
+
+
+def current_champion(tracking: Tracking, dataset: str) -> Champion | None:
+    """Return the version in use with its model, if that can still be loaded."""
+    version = champion_version(tracking, dataset)
+    if version is None:
+        return None
+    try:
+        return Champion(version.version, champion_model(tracking, dataset))
+    except Exception as error:  # whatever MLflow or the stored code raise, it is of no use now
+        return Champion(version.version, None, f"{type(error).__name__}: {error}")
 
 
 def champion_model(tracking: Tracking, dataset: str) -> "MultimodalCRL":

@@ -13,6 +13,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from personax_assets.errors import PersonaXError
 from personax_assets.locking import exclusive
 
 if TYPE_CHECKING:
@@ -45,6 +46,8 @@ class Tracking:
         os.environ["MLFLOW_ALLOW_PICKLE_DESERIALIZATION"] = "false"
         os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")
         os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
+        # A server that is not there is told after seconds, not after minutes of retries.
+        os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")
         import mlflow
 
         for name in ("mlflow", "alembic"):
@@ -55,11 +58,24 @@ class Tracking:
 
     @cached_property
     def client(self) -> "MlflowClient":
-        """A client of this store."""
-        client: MlflowClient = self.mlflow.MlflowClient(self.uri, self.uri)
-        # Two first users at once would both try to create the store's tables.
-        with exclusive(self.artifacts.parent / "locks" / "mlflow.lock"):
-            client.search_experiments(max_results=1)
+        """A client of this store.
+
+        Raises
+        ------
+        PersonaXError
+            If the store does not answer.
+        """
+        try:
+            client: MlflowClient = self.mlflow.MlflowClient(self.uri, self.uri)
+            # Two first users at once would both try to create the store's tables.
+            with exclusive(self.artifacts.parent / "locks" / "mlflow.lock"):
+                client.search_experiments(max_results=1)
+        except Exception as error:  # MLflow, SQLAlchemy and urllib3 each raise their own
+            raise PersonaXError(
+                f"MLflow at {_without_password(self.uri)} does not answer "
+                f"({type(error).__name__}); start it, or unset MLFLOW_TRACKING_URI to use the "
+                "store in the home"
+            ) from error
         return client
 
     @contextmanager
@@ -130,3 +146,9 @@ class Tracking:
             for name in found
             if name.startswith(CURVE)
         }
+
+
+def _without_password(uri: str) -> str:
+    """Return a URI without the user and password that it may hold."""
+    scheme, mark, rest = uri.partition("://")
+    return f"{scheme}{mark}{rest.rpartition('@')[2]}" if mark else uri

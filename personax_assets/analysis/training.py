@@ -1,17 +1,19 @@
 """Training a Level II model and scoring it on people it has not seen.
 
 Belongs here: from measurements to a fitted model with its held-out metrics. Does not belong here:
-which metrics there are (`held_out`), tracking and registering.
+which metrics there are (`held_out`), what columns mean (`columns`), tracking and registering.
 """
 
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 import polars as pl
 
+from personax_assets.analysis.columns import Predecessor, match_columns, told
 from personax_assets.analysis.held_out import held_out_metrics, planted_metrics, trait_metrics
 from personax_assets.analysis.measurements import MeasuredPeople, measurement_names
 from personax_assets.datasets import SubDataset
@@ -54,6 +56,8 @@ class Trained:
         Hash of the data.
     seconds : float
         Time of fitting.
+    columns : str
+        How far the columns mean what the predecessor's mean; empty without one.
     """
 
     model: "MultimodalCRL"
@@ -62,6 +66,7 @@ class Trained:
     people: int
     digest: str
     seconds: float
+    columns: str
 
 
 def crl_config(sub: SubDataset, raters: Sequence[str], seed: int) -> "CRLConfig":
@@ -72,7 +77,13 @@ def crl_config(sub: SubDataset, raters: Sequence[str], seed: int) -> "CRLConfig"
     modalities = tuple(
         ModalitySpec(m.name, names[m.name], m.n_latents, m.latent_prefix) for m in sub.modalities
     )
-    return CRLConfig(modalities, sub.n_shared_latents, causal_order=CAUSAL_ORDER, random_state=seed)
+    return CRLConfig(
+        modalities,
+        sub.n_shared_latents,
+        causal_order=CAUSAL_ORDER,
+        additive=True,
+        random_state=seed,
+    )
 
 
 def train_model(
@@ -80,9 +91,10 @@ def train_model(
     config: "CRLConfig",
     scores: pl.DataFrame | None = None,
     planted: pl.DataFrame | None = None,
-    predecessor: "MultimodalCRL | None" = None,
+    predecessor: "Predecessor | None" = None,
     callback: Callable[[int, Mapping[str, float]], None] | None = None,
     refitted: Callable[[int], None] | None = None,
+    checkpoints: Path | None = None,
 ) -> Trained:
     """Fit a model and score it on held-out people.
 
@@ -96,12 +108,14 @@ def train_model(
         `person_id, trait, score`, to set the latents against.
     planted : DataFrame, optional
         `person_id` and a column per planted latent, where there is a truth.
-    predecessor : MultimodalCRL, optional
-        The model whose columns the new ones are matched to, so that they keep their meaning.
+    predecessor : Predecessor, optional
+        The latents that the new ones are matched to, so that a column keeps its meaning.
     callback : callable, optional
         Called after every epoch.
     refitted : callable, optional
         Called with 1 after every one of `REFITS` refits.
+    checkpoints : Path, optional
+        Folder for the state of the fits; a training that was killed goes on from it.
 
     Raises
     ------
@@ -120,12 +134,16 @@ def train_model(
     split = people.split
     started = time.monotonic()
     model = MultimodalCRL(config).fit(
-        people.rows(split.train), validation=people.rows(split.select), callback=callback
+        people.rows(split.train),
+        validation=people.rows(split.select),
+        callback=callback,
+        checkpoint=None if checkpoints is None else checkpoints / "fit.safetensors",
     )
     seconds = time.monotonic() - started
-    if predecessor is not None:
-        _match(model, predecessor, people)
-    evidence = identification(model, people.measurements, split, REFITS, callback=refitted)
+    matched = {} if predecessor is None else match_columns(model, predecessor, people)
+    evidence = identification(
+        model, people.measurements, split, REFITS, callback=refitted, checkpoints=checkpoints
+    )
     latents = model.transform(people.measurements)
     metrics = held_out_metrics(model, people)
     metrics["latents_identified"] = float(sum(e.identified for e in evidence))
@@ -133,7 +151,8 @@ def train_model(
         metrics |= trait_metrics(latents, people, scores)
     if planted is not None:
         metrics |= planted_metrics(latents, people, planted)
-    return Trained(model, metrics, evidence, complete, people.digest, seconds)
+    columns = "" if predecessor is None else told(matched, predecessor.version)
+    return Trained(model, metrics, evidence, complete, people.digest, seconds, columns)
 
 
 def _with_usable_measurements(config: "CRLConfig", people: MeasuredPeople) -> "CRLConfig":
@@ -151,14 +170,3 @@ def _complete(config: "CRLConfig", people: MeasuredPeople) -> int:
     """Count the people who have at least one measurement of every modality."""
     has = [np.any([people.has(k) for k in m.measurements], axis=0) for m in config.modalities]
     return int(np.all(has, axis=0).sum())
-
-
-def _match(model: "MultimodalCRL", predecessor: "MultimodalCRL", people: MeasuredPeople) -> None:
-    """Order and sign the latents as the predecessor's, where it has the same and can be asked."""
-    if model.latent_names != predecessor.latent_names:
-        return
-    try:
-        reference = predecessor.transform(people.measurements)
-    except ValueError:  # made for other measurements or another encoder
-        return
-    model.match(people.measurements, reference)

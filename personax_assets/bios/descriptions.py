@@ -35,6 +35,8 @@ class Description:
         Makes the source; takes the folder in which it may keep what it fetched.
     contact : str, optional
         Who asks, when servers are asked.
+    admit : callable
+        Raises a `TermsError` unless the terms of the source were accepted; takes the same folder.
     """
 
     kind: str
@@ -42,6 +44,7 @@ class Description:
     photographs: str
     source: "Callable[[Path], BioSource]"
     contact: str | None = None
+    admit: Callable[[Path], None] = lambda kept: None
 
 
 def load_description(path: Path) -> Description:
@@ -75,4 +78,41 @@ def _wikidata(node: Node, sub: SubDataset, folder: Path) -> Description:
     )
 
 
-_KINDS: dict[str, Callable[[Node, SubDataset, Path], Description]] = {"wikidata": _wikidata}
+def _celeba(node: Node, sub: SubDataset, folder: Path) -> Description:
+    from personax_assets.bios.celeba.description import KEYS, celeba
+    from personax_assets.bios.celeba.source import CelebaSource
+    from personax_assets.bios.wikidata.source import knowledge_of
+
+    node.mapping(allowed=("kind", "dataset", *KEYS))
+    what = celeba(node, sub, folder)
+
+    def source(kept: Path) -> CelebaSource:
+        return CelebaSource(what, knowledge_of(what.wikidata, kept) if what.wikidata else None)
+
+    return Description("celeba", sub, str(what.images or ""), source)
+
+
+def _release(node: Node, sub: SubDataset, folder: Path) -> Description:
+    from personax_assets.bios.release.description import KEYS, release
+    from personax_assets.bios.release.source import ReleaseSource
+
+    node.mapping(allowed=("kind", "dataset", *KEYS))
+    what = release(node, sub, folder)
+
+    def admit(kept: Path) -> None:
+        ReleaseSource(sub, what, kept).terms()
+
+    return Description(
+        "release",
+        sub,
+        str(what.images or ""),
+        lambda kept: ReleaseSource(sub, what, kept),
+        admit=admit,
+    )
+
+
+_KINDS: dict[str, Callable[[Node, SubDataset, Path], Description]] = {
+    "wikidata": _wikidata,
+    "celeba": _celeba,
+    "release": _release,
+}

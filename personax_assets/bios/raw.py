@@ -31,11 +31,14 @@ class RawBatch:
     counts : mapping of str to int
         `rows_in` = `rows_out` + `quarantined` + `out_of_scope`; `people_in` is the number of
         different source ids (or names, without ids) among the readable rows.
+    terms : str, optional
+        The terms under which the rows were published.
     """
 
     rows: pl.DataFrame
     quarantine: pl.DataFrame
     counts: Mapping[str, int]
+    terms: str | None = None
 
 
 def raw_rows(sub: SubDataset, rows: Iterable[Mapping[str, Any]]) -> pl.DataFrame:

@@ -33,13 +33,16 @@ def face_stages(layout: Layout) -> tuple[Stage, ...]:
         source = run.resources.sources.photographs(sub)
         if source is None:
             raise SkipStageError(
-                f"no photographs of the {sub.people}; give a folder with --photographs DIR"
+                f"no photographs of the {sub.people}; give a folder with --photographs DIR, or "
+                "under 'images' in the description of the source"
             )
         people = run.read("bios", ("person_id", "source_id", "photograph", sub.stratum))
         if fetched:
             from personax_assets.faces.fetching import fetched_files
 
             people = fetched_files(people, run.read("photographs"))
+            if people.is_empty():
+                raise SkipStageError(f"no photograph of the {sub.people} was fetched")
         photographs = source.photographs(people)
         if not photographs:
             raise SkipStageError(

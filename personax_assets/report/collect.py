@@ -13,13 +13,16 @@ from personax_assets.datasets import SUB_DATASETS, SubDataset
 from personax_assets.planted import planted_factors
 from personax_assets.report.model import PlantedTruth, RunInfo, SubDatasetReport, Training
 from personax_assets.resources import Resources
-from personax_assets.schemas import sub_dataset_tables
+from personax_assets.schemas import level1_comparison, sub_dataset_tables
 from personax_assets.table_schema import TableSchema
 
 CROPS_SHOWN = 60
 """Faces on a contact sheet."""
 
-_NOT_SHOWN = ("raw_bios", "bios_history", "face_embeddings", "text_embeddings")
+_NOT_SHOWN = (
+    *("raw_bios", "bios_history", "face_embeddings", "text_embeddings"),
+    *("independence_people", "independence_counts"),
+)
 _LIBRARIES = ("personax", "dagster", "duckdb", "polars", "mlflow", "torch", "causal-learn")
 
 
@@ -42,6 +45,12 @@ def collect_all(resources: Resources) -> list[SubDatasetReport]:
     """Read every sub-dataset of which something was made."""
     made = {asset.split("/")[0] for asset in resources.warehouse.stages()}
     return [collect(resources, sub) for name, sub in SUB_DATASETS.items() if name in made]
+
+
+def collect_comparison(resources: Resources) -> pl.DataFrame:
+    """Read the tests that the sub-datasets have in common; empty if one was not tested."""
+    schema = level1_comparison(tuple(SUB_DATASETS.values()))
+    return resources.warehouse.read("comparison.level1", schema)
 
 
 def collect(resources: Resources, sub: SubDataset) -> SubDatasetReport:

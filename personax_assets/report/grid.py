@@ -21,10 +21,9 @@ from personax_assets.report.words import (
     number,
     variable_label,
 )
-from personax_assets.schemas import TESTS
+from personax_assets.schemas import AGGREGATE, TESTS
 
 ALPHA = 0.05
-AGGREGATE = "aggregate"
 
 _FEWEST = 10
 """People that a category needs to be named as the highest or the lowest."""
@@ -82,13 +81,17 @@ def count_of(rows: pl.DataFrame) -> Counts:
 def main_grid(report: SubDatasetReport) -> Grid | None:
     """Return the tests that the report is about: the paper's settings, if they were run."""
     frame = report.frame("independence_tests")
-    if frame is None:
-        return None
-    plain = frame.filter((pl.col("rater") == AGGREGATE) & pl.col("given").is_null())
+    rows = None if frame is None else main_rows(frame)
+    return None if rows is None else Grid(rows["profile"][0], rows)
+
+
+def main_rows(tests: pl.DataFrame) -> pl.DataFrame | None:
+    """Return the tests of the median given nothing in the paper's settings, else in others."""
+    plain = tests.filter((pl.col("rater") == AGGREGATE) & pl.col("given").is_null())
     for profile in ("paper", "recommended"):
         chosen = plain.filter(pl.col("profile") == profile)
         if not chosen.is_empty():
-            return Grid(profile, chosen)
+            return chosen
     return None
 
 

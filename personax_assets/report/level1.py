@@ -26,7 +26,6 @@ from personax_assets.report.blocks import (
     Table,
 )
 from personax_assets.report.grid import (
-    AGGREGATE,
     ALPHA,
     Dependency,
     Grid,
@@ -60,7 +59,7 @@ from personax_assets.report.words import (
     trait_header,
     variable_label,
 )
-from personax_assets.schemas import TESTS
+from personax_assets.schemas import AGGREGATE, TESTS
 
 STRONGEST = 10
 """Dependencies told in words."""

@@ -33,7 +33,7 @@ from personax_assets.report.blocks import (
     Table,
 )
 from personax_assets.report.graphs import latent_graph
-from personax_assets.report.metrics import factor_r2, headline_metrics, meanings, metric_label
+from personax_assets.report.metrics import factor_scores, headline_metrics, meanings, metric_label
 from personax_assets.report.model import SubDatasetReport, Training
 from personax_assets.report.palette import RAMP
 from personax_assets.report.svg import inline_svg
@@ -42,6 +42,7 @@ from personax_assets.report.words import (
     count,
     listed,
     number,
+    percent,
     quantity,
     short,
     trait_header,
@@ -262,7 +263,7 @@ def _factors(report: SubDatasetReport, latents: pl.DataFrame) -> Iterator[Block]
         rotate=True,
     )  # fmt: skip
     yield Heading("Planted factors found again")
-    held_out = factor_r2(report.training)
+    extra = _held_out_columns(report, planted)
     rows: list[list[Cell]] = []
     for j, factor in enumerate(planted):
         column = np.nan_to_num(values[:, j])
@@ -270,7 +271,7 @@ def _factors(report: SubDatasetReport, latents: pl.DataFrame) -> Iterator[Block]
         strength = float(column[best])
         rows.append([
             variable_label(factor), names[best], Bar(strength, number(strength)),
-            _verdict(strength), *([number(held_out.get(factor))] if held_out else []),
+            _verdict(strength), *(column[factor] for column in extra.values()),
         ])  # fmt: skip
     alt = (
         "Absolute rank correlation of latents with planted factors. "
@@ -286,11 +287,37 @@ def _factors(report: SubDatasetReport, latents: pl.DataFrame) -> Iterator[Block]
         )
     ])  # fmt: skip
     yield Table(
-        f"Best single latent of each factor (found: |ρ| at least {RECOVERED}; in part: {IN_PART})"
-        f"{'; R² by all latents, held out' if held_out else ''}",
-        ("Planted factor", "Latent", "|ρ|", "Found?", *(["R²"] if held_out else [])),
+        f"Best single latent of each factor (found: |ρ| at least {RECOVERED}; in part: {IN_PART})",
+        ("Planted factor", "Latent", "|ρ|", "Found?", *extra),
         rows,
     )
+    if extra:
+        yield Prose(
+            "Held out, on people that neither training nor selection saw: the correlation with the "
+            "best single latent, the one that a supervised regression reaches which is given the "
+            "factor and the same embeddings, the first as a share of the second, and R² by all "
+            "latents together.",
+            style="note",
+        )
+
+
+def _held_out_columns(
+    report: SubDatasetReport, planted: Sequence[str]
+) -> dict[str, dict[str, str]]:
+    """Return what is measured of single factors on held-out people: columns, cells by factor."""
+    single, supervised, r2 = (
+        factor_scores(report.training, score) for score in ("single", "supervised", "r2")
+    )
+    share = {factor: r / supervised[factor] for factor, r in single.items() if factor in supervised}
+    columns = {"r": single, "Supervised r": supervised, "Share": share, "R²": r2}
+    return {
+        title: {
+            factor: (percent if title == "Share" else number)(values.get(factor))
+            for factor in planted
+        }
+        for title, values in columns.items()
+        if values
+    }
 
 
 def _verdict(strength: float) -> Status:

@@ -11,7 +11,13 @@ from dataclasses import dataclass
 from personax_assets.report.model import Training
 from personax_assets.report.words import clean, count, number, variable_label
 
-_PER_FACTOR = "planted_r2_held_out_"
+_PER_FACTOR = {
+    "r2": "planted_r2_held_out_",
+    "single": "planted_r_held_out_",
+    "supervised": "planted_supervised_r_held_out_",
+}
+"""Scores of single planted factors, by what they are."""
+
 _COUNTS = ("latents_identified", "links_significant")
 _UNTOLD = ("training_seconds",)
 
@@ -68,7 +74,7 @@ def headline_metrics(training: Training | None) -> list[tuple[str, str]]:
     metrics = (training or {}).get("metrics", {})
     told = {
         *_UNTOLD,
-        *(key for key in metrics if key.startswith(_PER_FACTOR)),
+        *(key for key in metrics if key.startswith(tuple(_PER_FACTOR.values()))),
         *(key for line in _LINES for key in _beside(line, metrics)),
     }
     rows = []
@@ -101,13 +107,20 @@ def _value(
     return f"{value} ({', '.join(beside)})" if beside else value
 
 
-def factor_r2(training: Training | None) -> Mapping[str, float]:
-    """Return the held-out R² of single planted factors, by factor."""
-    metrics = (training or {}).get("metrics", {})
+def factor_scores(training: Training | None, score: str) -> Mapping[str, float]:
+    """Return a held-out score of single planted factors, by factor.
+
+    Parameters
+    ----------
+    training : Training or None
+        What is known of the model.
+    score : {"r2", "single", "supervised"}
+        R² by all latents, correlation with the best single latent, or the correlation that a
+        regression reaches which learns the factor from the embeddings.
+    """
+    metrics, prefix = (training or {}).get("metrics", {}), _PER_FACTOR[score]
     return {
-        key.removeprefix(_PER_FACTOR): value
-        for key, value in metrics.items()
-        if key.startswith(_PER_FACTOR)
+        key.removeprefix(prefix): value for key, value in metrics.items() if key.startswith(prefix)
     }
 
 

@@ -3,13 +3,17 @@
 Belongs here: the rows of the table that ends a run. Does not belong here: drawing the table.
 """
 
+from collections.abc import Sequence
+
 import polars as pl
 
-from personax_assets.report.grid import main_grid
+from personax_assets.datasets import SubDataset
+from personax_assets.report.grid import main_grid, main_rows
 from personax_assets.report.metrics import headline_metrics
 from personax_assets.report.model import SubDatasetReport
 from personax_assets.report.words import TEST_NAMES, clean, count, number, quantity
-from personax_assets.schemas import TESTS
+from personax_assets.schemas import BOTH, NEITHER, TESTS
+from personax_assets.warehouse import StageRecord
 
 
 def summary_rows(report: SubDatasetReport, seconds: bool = True) -> list[tuple[str, str]]:
@@ -38,11 +42,45 @@ def summary_rows(report: SubDatasetReport, seconds: bool = True) -> list[tuple[s
     return rows
 
 
+def comparison_rows(
+    subs: Sequence[SubDataset], frame: pl.DataFrame, stage: StageRecord
+) -> list[tuple[str, str]]:
+    """Return what the sub-datasets share, as (what, how much).
+
+    Parameters
+    ----------
+    subs : sequence of SubDataset
+        The sub-datasets.
+    frame : DataFrame
+        The table `comparison.level1`.
+    stage : StageRecord
+        How the stage that makes it ended.
+    """
+    rows = main_rows(frame)
+    if rows is None:
+        return [("Comparison", f"{stage.status}: {clean(stage.reason or '')}")]
+    found = rows.filter(pl.col("test") == "kci")["dependent_in"].drop_nulls().to_list()
+    titles = {BOTH: "both"} | {sub.name: f"{sub.title} only" for sub in subs} | {NEITHER: "neither"}
+    return [
+        (
+            f"Dependent in {title}, {TEST_NAMES['kci']}",
+            f"{found.count(place)} of {len(found)} pairs",
+        )
+        for place, title in titles.items()
+    ]
+
+
 def _people(report: SubDatasetReport) -> str:
     bios = report.frame("bios")
     if bios is None:
         return "none"
-    return f"{count(bios.height)} {report.sub.people}{' (simulated)' if report.simulated else ''}"
+    people = f"{count(bios.height)} {report.sub.people}"
+    if report.simulated:
+        return f"{people} (simulated)"
+    nameless = bios["name"].null_count()
+    if nameless == bios.height:
+        return f"{people}, identities only: faces and attributes, no bios, no traits"
+    return f"{people}, {count(nameless)} of them nameless" if nameless else people
 
 
 def _crops(report: SubDatasetReport) -> str:

@@ -6,7 +6,6 @@ computing agreement (it is a table).
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
 
 import polars as pl
 
@@ -34,9 +33,7 @@ from personax_assets.report.words import (
     percent,
     short,
 )
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
+from personax_assets.traits.quality import OVERALL
 
 _VALUES = (0.0, 1.0, 1.5, 2.0, 2.5, 3.0)
 VALUE_NAMES = ("insufficient information", "1 low", "1.5", "2 medium", "2.5", "3 high")
@@ -44,14 +41,16 @@ VALUE_NAMES = ("insufficient information", "1 low", "1.5", "2 medium", "2.5", "3
 _MEASURES: tuple[tuple[str, str], ...] = (
     ("missing", "No answer"),
     ("hesitation", "Hesitated (refused, filtered, or scored nothing)"),
-    ("malformed", "Answer could not be read"),
+    ("malformed", "Calls whose answer could not be read"),
     ("abstention", "Traits scored “insufficient information”"),
+    ("consistency", "Same score when asked again"),
     ("latency_p50_s", "Median time of an answer"),
     ("latency_p95_s", "95th percentile of the time"),
     ("attempts", "Calls per person"),
     ("prompt_tokens", "Tokens sent"),
     ("completion_tokens", "Tokens received"),
     ("cost_usd", "Cost (US dollars)"),
+    ("overall", "Overall score, relative to these raters"),
 )
 
 
@@ -65,10 +64,8 @@ def raters_of(report: SubDatasetReport) -> list[str]:
 def quality_values(report: SubDatasetReport) -> dict[tuple[str, str, str], tuple[float, int]]:
     """Return the known measures of rater quality: (rater, trait, measure) to value and n."""
     quality = report.frame("rater_quality")
-    return {} if quality is None else _known_measures(quality)
-
-
-def _known_measures(quality: pl.DataFrame) -> dict[tuple[str, str, str], tuple[float, int]]:
+    if quality is None:
+        return {}
     known = quality.filter(pl.col("value").is_not_null() & pl.col("value").is_not_nan())
     return {
         (row["rater"], row["trait"], row["measure"]): (row["value"], row["n"] or 0)
@@ -102,7 +99,7 @@ def traits_section(report: SubDatasetReport, run: RunInfo) -> Section:
         Pictures(pictures),
     ]
     if values:
-        blocks.append(_quality_table(raters, values))
+        blocks += [_quality_table(raters, values), Prose(f"Overall score: the {OVERALL}.")]
     kappas = _kappa_table(raters, values)
     if kappas is not None:
         blocks.append(kappas)
@@ -150,11 +147,6 @@ def _distributions(report: SubDatasetReport, scores: pl.DataFrame, raters: list[
     )
 
 
-def agreement_rows(quality: pl.DataFrame) -> list[tuple[str, float, float, float]]:
-    """Return alpha per trait with its interval, of the traits of which it is known."""
-    return _intervals(_known_measures(quality))
-
-
 def _intervals(
     values: Mapping[tuple[str, str, str], tuple[float, int]],
 ) -> list[tuple[str, float, float, float]]:
@@ -169,19 +161,15 @@ def _intervals(
     return rows
 
 
-def agreement_figure(rows: Sequence[tuple[str, float, float, float]]) -> "Figure":
-    """Draw what `agreement_rows` returned, with Krippendorff's customary marks."""
-    marks = {0.667: "tentative", 0.8: "reliable"}
-    return figures.intervals(rows, "Krippendorff’s α (ordinal)", marks)
-
-
 def _agreement(
     report: SubDatasetReport, values: Mapping[tuple[str, str, str], tuple[float, int]]
 ) -> Picture | None:
     rows = _intervals(values)
     if not rows:
         return None
-    figure = agreement_figure(rows)
+    figure = figures.intervals(
+        rows, "Krippendorff’s α (ordinal)", {0.667: "tentative", 0.8: "reliable"}
+    )
     told = ", ".join(f"{label.lower()} {alpha:.2f}" for label, alpha, *_ in rows)
     return Picture(
         inline_svg(figure, f"{report.sub.name}-agreement", f"Agreement between raters: {told}."),

@@ -12,6 +12,7 @@ from hashlib import sha256
 from importlib.resources import files
 from pathlib import Path
 
+import polars as pl
 from jinja2 import Environment, StrictUndefined, Template
 from markupsafe import Markup
 
@@ -41,7 +42,12 @@ from personax_assets.report.words import listed
 INDEX = "index.html"
 
 
-def write_report(folder: Path, run: RunInfo, reports: Sequence[SubDatasetReport]) -> Path:
+def write_report(
+    folder: Path,
+    run: RunInfo,
+    reports: Sequence[SubDatasetReport],
+    comparison: pl.DataFrame | None = None,
+) -> Path:
     """Write the page that holds everything, and a page per sub-dataset.
 
     The pages need nothing outside themselves: no script, no font, no address. The same values
@@ -55,6 +61,8 @@ def write_report(folder: Path, run: RunInfo, reports: Sequence[SubDatasetReport]
         What was run.
     reports : sequence of SubDatasetReport
         One or more sub-datasets.
+    comparison : DataFrame, optional
+        The table `comparison.level1`, if there are two.
 
     Returns
     -------
@@ -68,7 +76,7 @@ def write_report(folder: Path, run: RunInfo, reports: Sequence[SubDatasetReport]
             others = [other for other in reports if other is not report]
             links = [(INDEX, "Everything"), *((_file(o), o.sub.title) for o in others)]
             _write(folder / _file(report), sub_page(run, report, sections, links))
-        _write(folder / INDEX, index_page(run, reports, chapters))
+        _write(folder / INDEX, index_page(run, reports, chapters, comparison))
     return folder / INDEX
 
 
@@ -109,13 +117,16 @@ def sub_page(
 
 
 def index_page(
-    run: RunInfo, reports: Sequence[SubDatasetReport], chapters: Sequence[Sequence[Section]]
+    run: RunInfo,
+    reports: Sequence[SubDatasetReport],
+    chapters: Sequence[Sequence[Section]],
+    comparison: pl.DataFrame | None,
 ) -> Page:
     """Return the page that holds everything: the sub-datasets side by side, then each in full."""
     opening: list[Section | None] = [
         *(_summary(report) for report in reports),
         side_by_side_section(reports),
-        comparison_section(reports),
+        comparison_section([report.sub for report in reports], comparison),
         _levels(),
         run_section(run, reports),
     ]

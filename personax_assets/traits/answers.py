@@ -9,11 +9,10 @@ one complete object, and a score written as a string or as a whole float.
 
 import json
 import re
-from collections.abc import Sequence
 from typing import Any
 
 from personax_assets.traits.outcomes import Answer, Outcome
-from personax_assets.traits.prompts import ANSWER_KEYS
+from personax_assets.traits.prompts import ANSWER_KEYS, Scale
 
 _REFUSAL = re.compile(
     r"\b(i['’]?m sorry|i am sorry|i apologi[sz]e|i can(?:no|['’])?t|i won['’]?t|"
@@ -27,14 +26,14 @@ class _DuplicateKeyError(ValueError):
     """A key stands twice in one object, with different values."""
 
 
-def read_answer(text: str, scale: Sequence[int]) -> tuple[Outcome, Answer | None, str | None]:
+def read_answer(text: str, scale: Scale) -> tuple[Outcome, Answer | None, str | None]:
     """Read an answer out of a model's text.
 
     Parameters
     ----------
     text : str
         What the model said.
-    scale : sequence of int
+    scale : Scale
         The allowed scores.
 
     Returns
@@ -71,9 +70,7 @@ def storable(text: str) -> str:
     return text.replace("\x00", "").encode("utf-8", "replace").decode()
 
 
-def _check(
-    found: dict[str, Any], scale: Sequence[int]
-) -> tuple[Outcome, Answer | None, str | None]:
+def _check(found: dict[str, Any], scale: Scale) -> tuple[Outcome, Answer | None, str | None]:
     missing = [key for key in ANSWER_KEYS if key not in found]
     if missing:
         return "schema_violation", None, f"{', '.join(missing)} missing"
@@ -85,22 +82,11 @@ def _check(
                 return "schema_violation", None, f"{key} is not a text"
             answer[key] = storable(value)
         else:
-            score = _score(value)
-            if score is None or score not in scale:
+            score = scale.read(value)
+            if score is None:
                 return "schema_violation", None, f"{key} is {shorten(repr(value), 40)}"
             answer[key] = score
     return "ok", answer, None
-
-
-def _score(value: object) -> int | None:
-    """Return the whole number that `value` is or spells."""
-    if isinstance(value, bool):
-        return None
-    if isinstance(value, str) and re.fullmatch(r"\s*[0-9]\s*", value, re.ASCII):
-        return int(value)
-    if isinstance(value, int) or (isinstance(value, float) and value.is_integer()):
-        return int(value)
-    return None
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

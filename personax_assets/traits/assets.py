@@ -1,7 +1,8 @@
 """The trait stages: each rater's answers, scores over raters, their quality, embedded texts."""
 
-from collections.abc import Mapping
-from dataclasses import replace
+import os
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
 
 import polars as pl
 
@@ -9,9 +10,14 @@ from personax_assets.checks import EMBEDDINGS_FINITE, Check, Verdict
 from personax_assets.datasets import TRAITS
 from personax_assets.embeddings import expected_embedding_hashes
 from personax_assets.errors import SkipStageError
-from personax_assets.pictures import agreement, score_shares
-from personax_assets.progress import progress
+from personax_assets.figures import figure_metadata
+from personax_assets.pictures import score_shares
+from personax_assets.progress import observer, progress
 from personax_assets.stage import Layout, Stage, StageResult, StageRun, stage
+
+if TYPE_CHECKING:
+    from personax_assets.traits.estimate import Estimate
+    from personax_assets.traits.raters import RaterConfig
 
 CHUNK = 2_000
 """Texts that are embedded and committed together."""
@@ -38,17 +44,27 @@ def trait_stages(layout: Layout) -> tuple[Stage, ...]:
         return StageResult((run.replacing(scores),), {"scored": scored, **shown}, skipped=nobody)
 
     @stage(
-        layout, "rater_quality", group="traits", deps=(*names, "trait_scores"),
-        checks=(RATERS_AGREE,),
+        layout, "rater_quality", group="traits",
+        deps=(*names, "trait_scores", "prompt_calibration"), checks=(RATERS_AGREE,),
     )  # fmt: skip
     def rater_quality(run: StageRun) -> StageResult:
         """Abstention, failures, latency, tokens, and ordinal Krippendorff's alpha per trait."""
+        from personax_assets.traits.calibration import consistency
+        from personax_assets.traits.figures import SIMULATED, quality_figure
+        from personax_assets.traits.quality import OVERALL
         from personax_assets.traits.quality import rater_quality as quality_of
 
         if run.read("trait_scores", ("n_raters",), "n_raters > 0").is_empty():
             raise SkipStageError(f"nobody rated the {sub.people}")
-        quality = quality_of(answers(run), run.read("trait_scores"))
-        return StageResult((run.replacing(quality),), agreement(quality))
+        repeated = consistency(run.read("prompt_calibration"))
+        texts = answers(run)
+        quality = quality_of(texts, run.read("trait_scores"), repeated)
+        invented = any(frame["simulated"].any() for frame in texts.values())
+        title = f"{sub.title}: the raters{SIMULATED if invented else ''}"
+        overall = quality.filter(measure="overall", trait="all").select("rater", "value")
+        picture = figure_metadata(quality_figure(quality, title), "Failures and agreement")
+        about = {"overall": dict(overall.iter_rows()), "overall_is": OVERALL, "quality": picture}
+        return StageResult((run.replacing(quality),), about)
 
     @stage(
         layout, "text_embeddings", group="traits", deps=(*names, "bios"),
@@ -96,70 +112,143 @@ def _texts_stage(layout: Layout, rater: str) -> Stage:
         Simulated raters are asked about the invented cohort alone. Where nobody is asked the
         status is `not_rated`.
         """
+        from personax_assets.traits.asking import (
+            FINAL,
+            NOBODY,
+            asking_of,
+            identified,
+            round_to_ask,
+        )
         from personax_assets.traits.client import RaterUnavailableError
         from personax_assets.traits.engine import annotate, not_rated
-        from personax_assets.traits.estimate import pending
-        from personax_assets.traits.prompts import build_requests
-        from personax_assets.traits.simulated_server import simulated_provider
+        from personax_assets.traits.estimate import estimate
 
-        config, source = run.resources.raters.config(rater), run.resources.sources.config(sub)
+        raters, source = run.resources.raters, run.resources.sources.config(sub)
+        config = raters.config(rater)
         people = run.read("bios", ("person_id", "name", sub.stratum))
-        if config.simulated and source.kind != "synthetic":
+        if people["name"].is_null().all() and not people.is_empty():
             nobody = run.replacing(not_rated(people, sub, config))
             return StageResult((nobody,), skipped=(
-                "simulated raters are not asked about real people; set PERSONAX_PROFILE=live "
-                "and your API keys"
+                f"nobody can be asked about nameless {sub.people}; a list of people in the "
+                "description of the source says who they are"
             ))  # fmt: skip
-        if config.simulated:
-            config = replace(config, provider=simulated_provider(source.seed))
-        requests = build_requests(people, sub, config)
-        expected = pl.DataFrame(
-            {"person_id": [r.person_id for r in requests], "input_hash": [r.key for r in requests]},
-            schema={"person_id": pl.String, "input_hash": pl.String},
-        )
-        todo, gone = run.delta(expected, f"status IN {FINAL}")
-        wanted = set(todo["person_id"])
-        asked = [request for request in requests if request.person_id in wanted]
-        with (
-            run.resources.raters.open_journal() as journal,
-            progress(f"{sub.title}: {rater}", len(asked)) as advance,
-        ):
-            if config.simulated and pending(asked, journal):
-                config = run.resources.raters.simulated(sub, source).connect(config)
+        if config.simulated and source.kind != "synthetic":
+            nobody = run.replacing(not_rated(people, sub, config))
+            return StageResult((nobody,), skipped=NOBODY)
+        stored = run.read(run.stage.name, ("person_id", "input_hash", "status", "simulated"))
+        gone = stored.join(people, on="person_id", how="anti")
+        with raters.open_journal() as journal:
+            number = round_to_ask(raters.ask, journal, sub.name, rater)
+            config = identified(config, source.seed)
+            plan = asking_of(people, stored, sub, config, raters.ask, number)
+            before = estimate(plan.asked, config, journal)
+            if raters.ask == "again":
+                journal.enter_round(sub.name, rater, number, finished=False)
+            if config.simulated and before.calls:
+                config = connected(run, config)
+            unasked = people.filter(pl.col("person_id").is_in(plan.left_out))
+            last = journal.last_call()
             try:
-                answers = annotate(asked, config, journal, advance, notify=run.log)
+                with progress(f"{sub.title}: {rater}", len(plan.asked)) as advance:
+                    answers = annotate(
+                        plan.asked, config, journal, advance,
+                        budget=raters.budget(), notify=tell(run),
+                    )  # fmt: skip
+                refused = None
             except RaterUnavailableError as error:
+                answers, refused = not_rated(people.clear(), sub, config), str(error)
+                wanted = [request.person_id for request in plan.asked]
                 unasked = people.filter(pl.col("person_id").is_in(wanted))
-                run.upsert(not_rated(unasked, sub, config))
-                return StageResult((run.deleting(gone),), skipped=str(error))
-        run.upsert(answers)
+            calls, cost = journal.calls_after(last, {request.key for request in plan.asked})
+            run.upsert(_worth_writing(answers, not_rated(unasked, sub, config), stored, config))
+            complete = refused is None and "not_rated" not in set(answers["status"])
+            if number and complete:
+                journal.enter_round(sub.name, rater, number, finished=True)
+            left = estimate(plan.asked, config, journal)
         counts = dict(answers["status"].value_counts().iter_rows())
+        about = {"answers": counts, "gone": gone.height, "not_asked": unasked.height}
+        about |= {"round": number, "estimate_before": before.described(), "left": left.described()}
         return StageResult(
-            (run.deleting(gone),),
-            {"answers": counts, "gone": gone.height},
-            _unanswered(rater, answers),
-        )
+            (run.deleting(gone),), about,
+            problem=_unanswered(rater, answers, left), skipped=refused,
+            counts={
+                "calls": calls,
+                "failed": answers.filter(~pl.col("status").is_in(FINAL)).height,
+                **({} if cost is None else {"cost_usd": cost}),
+            },
+        )  # fmt: skip
 
     return trait_texts
 
 
-FINAL = ("ok", "refusal", "content_filter")
-"""Statuses after which the same question is not asked again by itself."""
-
-
 def _asking(run: StageRun, rater: str) -> dict[str, str]:
     """Return what decides the answers besides the people."""
-    import os
-
+    from personax_assets.traits.asking import round_to_ask
     from personax_assets.traits.prompts import load_prompt
 
-    config = run.resources.raters.config(rater)
-    key = config.key_env is None or bool(os.environ.get(config.key_env))
-    return {"rater": repr(config), "prompt": load_prompt().version, "key": str(key)}
+    raters = run.resources.raters
+    config = raters.config(rater)
+    with raters.open_journal() as journal:
+        number = round_to_ask(raters.ask, journal, run.sub.name, rater)
+    return {
+        "rater": repr(config),
+        "prompt": load_prompt().version,
+        "key": str(key_is_set(config)),
+        "round": str(number),
+        # After a run that left people out on purpose, the next one has to look again.
+        "ask": "failed" if raters.ask == "failed" else "missing",
+    }
 
 
-def _unanswered(rater: str, answers: pl.DataFrame) -> str | None:
+def key_is_set(rater: "RaterConfig") -> bool:
+    """Tell whether a rater has its key, or needs none."""
+    return rater.key_env is None or bool(os.environ.get(rater.key_env))
+
+
+def connected(run: StageRun, rater: "RaterConfig") -> "RaterConfig":
+    """Return a rater ready to be asked about the people at hand; a simulated one by its server.
+
+    Raises
+    ------
+    SkipStageError
+        If the rater is simulated and the people are real.
+    """
+    from personax_assets.traits.asking import NOBODY
+
+    if not rater.simulated:
+        return rater
+    source = run.resources.sources.config(run.sub)
+    if source.kind != "synthetic":
+        raise SkipStageError(NOBODY)
+    return run.resources.raters.simulated(run.sub, source).connect(rater)
+
+
+def tell(run: StageRun) -> Callable[[str], None]:
+    """Return what tells a person something, in the log and on the screen."""
+
+    def told(sentence: str) -> None:
+        run.log(sentence)
+        observer().noted(sentence)
+
+    return told
+
+
+def _worth_writing(
+    answers: pl.DataFrame, unasked: pl.DataFrame, stored: pl.DataFrame, rater: "RaterConfig"
+) -> pl.DataFrame:
+    """Return the new rows; an answer stays where asking again, or not asking, brought none."""
+    answered = stored.filter(
+        pl.col("status") == "ok", pl.col("simulated").eq_missing(rater.simulated)
+    )
+    return pl.concat([answers, unasked]).filter(
+        (pl.col("status") == "ok") | ~pl.col("person_id").is_in(answered["person_id"].implode())
+    )
+
+
+def _unanswered(rater: str, answers: pl.DataFrame, left: "Estimate") -> str | None:
     """Describe what the rater could not answer, if anything."""
+    from personax_assets.traits.asking import FINAL
+
     failed = answers.filter(~pl.col("status").is_in(FINAL))
     if failed.is_empty():
         return None
@@ -169,7 +258,8 @@ def _unanswered(rater: str, answers: pl.DataFrame) -> str | None:
     example = f"; for example: {detail[0]}" if len(detail) else ""
     return (
         f"{rater} has no answer for {failed.height} of {answers.height} people "
-        f"({listed}{example}); the others are kept, the same command asks again for these only"
+        f"({listed}{example}); the others are kept, the same command asks again for these only: "
+        f"{left.in_words()}"
     )
 
 

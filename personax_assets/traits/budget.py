@@ -54,6 +54,19 @@ class Budget:
         self._reserved: list[float] = []
         self._lock = threading.Lock()
 
+    def take(self, usd: float) -> bool:
+        """Count money as spent if there is room for it; tell whether there was."""
+        with self._lock:
+            fits = self.spent_usd + math.fsum(self._reserved) + usd <= self.limit_usd
+            if fits:
+                self.spent_usd += usd
+            return fits
+
+    def charge(self, usd: float) -> None:
+        """Count money that was spent without a reservation; less than 0 gives some back."""
+        with self._lock:
+            self.spent_usd += usd
+
     @asynccontextmanager
     async def reserve(self, usd: float) -> AsyncIterator[Reservation | None]:
         """Set money aside for the block, waiting for calls on their way if they may free some.

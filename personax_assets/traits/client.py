@@ -14,6 +14,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import replace
 from types import TracebackType
+from typing import TYPE_CHECKING
 
 from personax_assets.errors import PersonaXError
 from personax_assets.traits.answers import shorten
@@ -22,9 +23,15 @@ from personax_assets.traits.prompts import Request
 from personax_assets.traits.raters import RaterConfig
 from personax_assets.traits.responses import read_response
 
+if TYPE_CHECKING:
+    import openai
+
 _TALKATIVE = ("httpcore2", "httpx2", "openai")
 """Loggers that write a line per call, and response headers when debugging: a server may have
 echoed the key in them."""
+
+CALL_ID = "X-Client-Request-Id"
+"""Header for an id of our own, which OpenAI logs and others ignore."""
 
 _NO_KEY = "no-key-needed"
 """Sent to endpoints without keys, which ignore it; the client refuses to start with none."""
@@ -85,12 +92,17 @@ class RaterClient:
         self._key = rater_key(rater)
         self._errors = (openai.OpenAIError, httpx2.HTTPError)
         self._response = httpx2.Response
+        transport = (
+            openai.DefaultAioHttpClient
+            if rater.transport == "aiohttp"
+            else openai.DefaultAsyncHttpxClient
+        )
         self._client = openai.AsyncOpenAI(
             api_key=self._key,
             base_url=rater.base_url,
             max_retries=0,
             timeout=rater.timeout_s,
-            http_client=openai.DefaultAsyncHttpxClient(
+            http_client=transport(
                 follow_redirects=False,
                 # A proxy configured for the internet must not see calls to this machine.
                 trust_env=not rater.loopback,
@@ -117,14 +129,43 @@ class RaterClient:
         """Close all connections."""
         await self._client.close()
 
-    async def ask(self, request: Request) -> Call:
-        """Send one request once and tell what came of it."""
+    @property
+    def openai(self) -> "openai.AsyncOpenAI":
+        """The client underneath."""
+        return self._client
+
+    def explained(self, error: Exception) -> str:
+        """Describe an error of the server or of the network, without the key.
+
+        Raises
+        ------
+        Exception
+            The error itself, if it is neither.
+        """
+        if not isinstance(error, self._errors):
+            raise error
+        return shorten(str(error) or type(error).__name__).replace(self._key, "[key]")
+
+    async def ask(self, request: Request, entry: str) -> Call:
+        """Send one request once and tell what came of it.
+
+        Parameters
+        ----------
+        request : Request
+            What is asked.
+        entry : str
+            The call's id in the journal; the provider is told it, so that its support can find
+            the call.
+        """
         import openai
 
         try:
             async with asyncio.timeout(self._rater.timeout_s):
                 response = await self._client.post(
-                    "/chat/completions", cast_to=self._response, body=request.body
+                    "/chat/completions",
+                    cast_to=self._response,
+                    body=request.body,
+                    options={"headers": {CALL_ID: f"{request.study}.{request.repeat}.{entry}"}},
                 )
         except openai.APIStatusError as error:
             response = error.response

@@ -14,6 +14,7 @@ import polars as pl
 
 from personax_assets.datasets import SUB_DATASETS, SubDataset
 from personax_assets.schemas import trait_texts
+from personax_assets.traits.batch import BatchRun
 from personax_assets.traits.budget import Budget, check_budget
 from personax_assets.traits.client import rater_key
 from personax_assets.traits.estimate import pending
@@ -77,11 +78,14 @@ def annotate(
             if entries.interrupted:
                 notify(
                     f"{rater.name}: {entries.interrupted} calls were under way when an earlier run "
-                    "was interrupted; they are asked again and may have been charged"
+                    "was interrupted; they are asked again, may have been charged"
+                    f"{' and count against the budget' if budget else ''}"
                 )
+                if budget is not None:
+                    budget.charge(entries.interrupted_usd)
             wanted = pending(requests, journal)  # another run may have asked meanwhile
             advance(len(requests) - len(wanted))
-            run = Run(rater, entries, advance, budget)
+            run = (BatchRun if rater.batch else Run)(rater, entries, advance, budget)
             run.resume(journal)
             asyncio.run(run.ask_all(wanted))
             stopped = run.stopped
@@ -120,7 +124,7 @@ def _row(
 ) -> dict[str, Any]:
     """Return the table's row about one request."""
     if record is None:
-        reason = f"not asked: {stopped}" if stopped else None
+        reason = f"no answer yet: {stopped}" if stopped else None
         return {**_blank(request.person_id), "detail": reason, "input_hash": request.key}
     # People about whom the same words are asked share a call: only one of them pays for it.
     paid = record.person_id == request.person_id
@@ -138,6 +142,7 @@ def _row(
         "cost_usd": record.cost_usd if paid else (0.0 if known else None),
         "latency_s": record.latency_s,
         "attempts": record.calls if paid else 0,
+        "malformed": record.malformed if paid else 0,
         "request_id": record.request_id,
         "rated_at": datetime.fromtimestamp(record.ended_at, UTC).replace(tzinfo=None),
         "input_hash": request.key,
@@ -150,6 +155,7 @@ def _blank(person_id: str) -> dict[str, Any]:
         "person_id": person_id,
         "status": "not_rated",
         "attempts": 0,
+        "malformed": 0,
         "input_hash": "not_rated",
     }
 

@@ -62,6 +62,13 @@ class Entries:
         Who is called.
     on_wait : callable
         Told once, in a sentence, when another process is in the way.
+
+    Attributes
+    ----------
+    interrupted : int
+        Calls that were under way when an earlier process died.
+    interrupted_usd : float
+        The most that they can have cost, in US dollars, where prices are known.
     """
 
     def __init__(
@@ -77,18 +84,39 @@ class Entries:
         self._list = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o644)
         try:
             self._lock(on_wait)
-            self.interrupted = self._carry_over()
+            lost = self._carry_over()
+            self.interrupted = len(lost)
+            self.interrupted_usd = sum(entry["reserved_usd"] or 0.0 for entry in lost)
         except BaseException:
             os.close(self._list)
             raise
 
     def begin(
-        self, request: Request, attempt: int, reserved_tokens: int, reserved_usd: float | None
+        self,
+        request: Request,
+        attempt: int,
+        reserved_tokens: int,
+        reserved_usd: float | None,
+        name: str | None = None,
     ) -> Entry:
-        """Enter a call that is about to be sent."""
+        """Enter a call that is about to be sent.
+
+        Parameters
+        ----------
+        request : Request
+            What is asked.
+        attempt : int
+            The how manieth call for it in this run, from 1.
+        reserved_tokens : int
+            The most tokens that it can take.
+        reserved_usd : float, optional
+            The most US dollars that it can cost, if known.
+        name : str, optional
+            Makes entering the same call twice enter it once.
+        """
         entry: Entry = dict.fromkeys(COLUMNS)
         entry |= {
-            "entry": uuid.uuid4().hex,
+            "entry": name or uuid.uuid4().hex,
             "request_key": request.key,
             "person_id": request.person_id,
             "rater": self._rater.name,
@@ -106,7 +134,9 @@ class Entries:
         self._under_way.add(entry["entry"])
         return entry
 
-    def end(self, entry: Entry, call: Call, latency_s: float, cost_usd: float | None) -> None:
+    def end(
+        self, entry: Entry, call: Call, latency_s: float | None, cost_usd: float | None
+    ) -> None:
         """Complete a call as it ended; `commit` brings it into the database."""
         answer = None if call.answer is None else json.dumps(dict(call.answer), ensure_ascii=False)
         ended = entry | {
@@ -159,7 +189,7 @@ class Entries:
             else:
                 return
 
-    def _carry_over(self) -> int:
+    def _carry_over(self) -> list[Entry]:
         """Bring what a dead process left into the database; return its calls without an end."""
         entries: dict[str, Entry] = {}
         with self._path.open("rb") as lines:
@@ -174,7 +204,7 @@ class Entries:
             entry |= {"outcome": INTERRUPTED, "ended_at": time.time()}
         self._insert(entries.values())
         os.ftruncate(self._list, 0)
-        return len(lost)
+        return lost
 
     def _append(self, entry: Entry) -> None:
         line = json.dumps(entry).encode() + b"\n"

@@ -5,7 +5,7 @@ and time. Does not belong here: bounds that must hold (`budget`).
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 from personax_assets.traits.budget import likely_prompt_tokens
 from personax_assets.traits.journal import Journal
@@ -15,6 +15,9 @@ from personax_assets.traits.raters import RaterConfig
 ASSUMED_LATENCY_S = 8.0
 """Seconds per call, as long as the journal holds no answer of the rater."""
 
+BATCH_MINUTES = 24 * 60.0
+"""Most minutes that a batch takes."""
+
 
 @dataclass(frozen=True)
 class Estimate:
@@ -23,7 +26,7 @@ class Estimate:
     Parameters
     ----------
     calls : int
-        Requests without an answer in the journal.
+        Requests without an answer in the journal that wait in no batch.
     prompt_tokens, completion_tokens : int
         Tokens in both directions.
     cost_usd : float, optional
@@ -40,6 +43,15 @@ class Estimate:
     cost_usd: float | None
     minutes: float
     measured: bool
+
+    def described(self) -> dict[str, int | float | str | None]:
+        """Return the estimate by name, for people who look at metadata."""
+        return {**asdict(self), "minutes": round(self.minutes, 2)}
+
+    def in_words(self) -> str:
+        """Say in a few words what is to be done."""
+        cost = "unknown cost" if self.cost_usd is None else f"about {self.cost_usd:.2f} US dollars"
+        return f"{self.calls} calls, {cost}, about {self.minutes:.0f} minutes"
 
 
 def pending(requests: Sequence[Request], journal: Journal) -> list[Request]:
@@ -69,7 +81,8 @@ def estimate(requests: Sequence[Request], rater: RaterConfig, journal: Journal) 
     Estimate
         Calls, tokens, cost and minutes.
     """
-    wanted = pending(requests, journal)
+    waiting = journal.batches(rater).keys()
+    wanted = [request for request in pending(requests, journal) if request.key not in waiting]
     calls = len(wanted)
     if not calls:
         return Estimate(0, 0, 0, None if rater.prices is None else 0.0, 0.0, measured=True)
@@ -86,6 +99,7 @@ def estimate(requests: Sequence[Request], rater: RaterConfig, journal: Journal) 
         calls * latency_s / rater.concurrency / 60,
         calls / rater.rpm if rater.rpm else 0.0,
         (sent + received) / rater.tpm if rater.tpm else 0.0,
+        BATCH_MINUTES if rater.batch else 0.0,
     )
     cost = None if rater.prices is None else rater.prices.cost(sent, received)
     return Estimate(calls, sent, received, cost, minutes, measured=bool(typical))

@@ -107,6 +107,8 @@ KINDS: Mapping[str, Fault] = MappingProxyType(
         "refusal": lambda good, f: _saying(good, None, refusal="I can't help with that."),
         "prose_refusal": lambda good, f: _saying(good, "I'm sorry, but I can't rate a person."),
         "content_filter": lambda good, f: _saying(good, None, "content_filter"),
+        "said_twice": lambda good, f: _saying(good, f"{_said(good)}\n{_said(good)}"),
+        "duplicate": lambda good, f: json_reply({**good, "choices": good["choices"] * 2}),
         "truncated": lambda good, f: _saying(good, _said(good)[: len(_said(good)) // 2], "length"),
         "empty": lambda good, f: _saying(good, ""),
         "no_choices": lambda good, f: json_reply({**good, "choices": []}),
@@ -143,19 +145,25 @@ class Faults:
         Seconds that every answer takes.
     retry_after_s : float
         The pause that a 429 asks for; until it is over, every call gets one.
+    lasting : mapping of str to float
+        Share of the people about whom every call meets the fault, as refusals often are.
+    batch_s : float
+        Seconds that a batch takes.
     """
 
     rates: Mapping[str, float] = field(default_factory=dict)
     script: tuple[str | None, ...] = ()
     latency_s: float = 0.0
     retry_after_s: float = 1.0
+    lasting: Mapping[str, float] = field(default_factory=dict)
+    batch_s: float = 0.0
 
     def __post_init__(self) -> None:
         """Refuse faults that nobody knows."""
-        for kind in (*self.rates, *self.script):
+        for kind in (*self.rates, *self.lasting, *self.script):
             if kind is not None and kind not in KINDS:
                 raise ValueError(f"unknown fault {kind!r}; known are {', '.join(KINDS)}")
-        if sum(self.rates.values()) > 1:
+        if max(sum(self.rates.values()), sum(self.lasting.values())) > 1:
             raise ValueError("the rates of all faults add up to more than 1")
 
     @classmethod
@@ -175,13 +183,18 @@ class Faults:
         """Return the fault that the call with this number about a person meets, or None."""
         if number < len(self.script):
             return self.script[number]
-        digest = hashlib.sha256(f"{seed}/{rater}/{name}/{number}".encode()).digest()
-        chance = int.from_bytes(digest[:8], "big") / 2**64
-        for kind, rate in self.rates.items():
-            if chance < rate:
-                return kind
-            chance -= rate
-        return None
+        person = f"{seed}/{rater}/{name}"
+        return _drawn(self.lasting, f"{person}/lasting") or _drawn(self.rates, f"{person}/{number}")
+
+
+def _drawn(rates: Mapping[str, float], what: str) -> str | None:
+    """Return the kind of fault that a seeded draw meets, or None."""
+    chance = int.from_bytes(hashlib.sha256(what.encode()).digest()[:8], "big") / 2**64
+    for kind, rate in rates.items():
+        if chance < rate:
+            return kind
+        chance -= rate
+    return None
 
 
 def _plain(value: Any) -> Any:

@@ -13,11 +13,13 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+from personax_assets.traits.batches import Batches
 from personax_assets.traits.entries import INTERRUPTED, Entries, JournalError
+from personax_assets.traits.outcomes import MALFORMED
 from personax_assets.traits.raters import RaterConfig
 
-FORMAT = 1
-"""Version of the tables below, kept in the file's `user_version`."""
+FORMAT = 2
+"""Version of the tables below, kept in the file's `user_version`; older ones are extended."""
 
 _TABLES = """
 CREATE TABLE IF NOT EXISTS calls (
@@ -53,6 +55,29 @@ CREATE TABLE IF NOT EXISTS calls (
 ) STRICT;
 CREATE INDEX IF NOT EXISTS calls_by_request ON calls (request_key);
 CREATE INDEX IF NOT EXISTS calls_by_time ON calls (rater, started_at);
+CREATE TABLE IF NOT EXISTS rounds (
+    dataset TEXT NOT NULL,
+    rater TEXT NOT NULL,
+    round INTEGER NOT NULL,
+    finished INTEGER NOT NULL,
+    PRIMARY KEY (dataset, rater)
+) STRICT;
+CREATE TABLE IF NOT EXISTS batches (
+    tag TEXT PRIMARY KEY,
+    rater TEXT NOT NULL,
+    provider TEXT NOT NULL,
+    id TEXT,
+    submitted_at REAL NOT NULL,
+    collected_at REAL
+) STRICT;
+CREATE TABLE IF NOT EXISTS batch_requests (
+    tag TEXT NOT NULL REFERENCES batches (tag),
+    request_key TEXT NOT NULL,
+    request TEXT NOT NULL,
+    reserved_tokens INTEGER NOT NULL,
+    reserved_usd REAL,
+    PRIMARY KEY (tag, request_key)
+) STRICT;
 """
 
 
@@ -70,6 +95,8 @@ class Record:
         Of that call.
     calls : int
         Number of calls made.
+    malformed : int
+        Those of them whose answer could not be read.
     prompt_tokens, completion_tokens, cost_usd : optional
         Over all calls, failed ones included; None where nothing is known.
     """
@@ -85,6 +112,7 @@ class Record:
     latency_s: float | None
     ended_at: float
     calls: int
+    malformed: int
     prompt_tokens: int | None
     completion_tokens: int | None
     cost_usd: float | None
@@ -111,12 +139,12 @@ class Journal:
             # An answer that was paid for must outlive a power cut, too.
             self._db.execute("PRAGMA synchronous = FULL")
             found = self._db.execute("PRAGMA user_version").fetchone()[0]
-            if found == 0:
+            if found < FORMAT:
                 self._db.executescript(f"BEGIN IMMEDIATE; {_TABLES} COMMIT")
                 self._db.execute(f"PRAGMA user_version = {FORMAT}")
         except (OSError, sqlite3.Error) as error:
             raise JournalError(f"the journal {path} cannot be opened: {error}") from None
-        if found not in (0, FORMAT):
+        if found > FORMAT:
             raise JournalError(
                 f"the journal {path} has format {found}, this program writes format {FORMAT}: "
                 "use another home or the program that wrote it"
@@ -162,6 +190,10 @@ class Journal:
         finally:
             entries.close()
 
+    def batches(self, rater: RaterConfig) -> Batches:
+        """Return what is known about a rater's batches."""
+        return Batches(self._db, rater)
+
     def answered(self, keys: Iterable[str]) -> set[str]:
         """Return those of the keys that have an answer."""
         rows = self._db.execute(
@@ -181,7 +213,9 @@ class Journal:
                            max(id) FILTER (WHERE outcome = 'ok'),
                            max(id) FILTER (WHERE outcome <> ?)
                        ) AS id,
-                       count(*) AS calls, sum(prompt_tokens), sum(completion_tokens), sum(cost_usd)
+                       count(*) AS calls,
+                       count(*) FILTER (WHERE outcome IN (SELECT value FROM json_each(?))),
+                       sum(prompt_tokens), sum(completion_tokens), sum(cost_usd)
                 FROM (SELECT DISTINCT value FROM json_each(?)) AS asked
                 JOIN calls ON request_key = asked.value
                 GROUP BY request_key
@@ -190,9 +224,23 @@ class Journal:
                    request_id, prompt_version, simulated, latency_s, ended_at, known.*
             FROM known JOIN calls USING (id)
             """,
-            (INTERRUPTED, json.dumps(list(keys))),
+            (INTERRUPTED, json.dumps(sorted(MALFORMED)), json.dumps(list(keys))),
         )
         return {key: _record(values) for key, *values in rows}
+
+    def round_of(self, dataset: str, rater: str) -> tuple[int, bool]:
+        """Return how often people were to be asked again, and whether the last time is over."""
+        row = self._db.execute(
+            "SELECT round, finished FROM rounds WHERE dataset = ? AND rater = ?", (dataset, rater)
+        ).fetchone()
+        return (0, True) if row is None else (row[0], bool(row[1]))
+
+    def enter_round(self, dataset: str, rater: str, number: int, *, finished: bool) -> None:
+        """Write down which round of asking goes on or is over."""
+        self._db.execute(
+            "INSERT OR REPLACE INTO rounds (dataset, rater, round, finished) VALUES (?, ?, ?, ?)",
+            (dataset, rater, number, finished),
+        )
 
     def sent_since(self, rater: str, moment: float) -> list[tuple[float, int]]:
         """Return when calls to a rater were sent since a moment, and the tokens they count for."""
@@ -209,6 +257,22 @@ class Journal:
             (rater,),
         ).fetchone()
         return float(row[0])
+
+    def last_call(self) -> int:
+        """Return the number of the last call; later ones have higher numbers."""
+        return int(self._db.execute("SELECT coalesce(max(id), 0) FROM calls").fetchone()[0])
+
+    def calls_after(self, last: int, keys: Iterable[str]) -> tuple[int, float | None]:
+        """Return the calls about some requests after call number `last`, and what they cost.
+
+        The cost is None if no price is known.
+        """
+        row = self._db.execute(
+            "SELECT count(*), sum(cost_usd) FROM json_each(?) AS asked "
+            "JOIN calls ON request_key = asked.value WHERE calls.id > ?",
+            (json.dumps(list(keys)), last),
+        ).fetchone()
+        return int(row[0]), row[1]
 
     def spent_usd(self, since: float = 0.0) -> float:
         """Return the US dollars spent since a moment; the worst case where usage is unknown."""
@@ -232,7 +296,7 @@ class Journal:
 
 def _record(values: list[Any]) -> Record:
     person_id, outcome, detail, answer, model, request_id, version, simulated = values[:8]
-    latency_s, ended_at, _, _, calls, prompt_tokens, completion_tokens, cost_usd = values[8:]
+    latency_s, ended_at, _, _, calls, malformed, prompt_tokens, completion_tokens = values[8:16]
     return Record(
         person_id=person_id,
         outcome=outcome,
@@ -245,7 +309,8 @@ def _record(values: list[Any]) -> Record:
         latency_s=latency_s,
         ended_at=ended_at,
         calls=calls,
+        malformed=malformed,
         prompt_tokens=prompt_tokens,
         completion_tokens=completion_tokens,
-        cost_usd=cost_usd,
+        cost_usd=values[16],
     )

@@ -38,6 +38,11 @@ RETRIABLE: frozenset[Outcome] = frozenset(
 )
 """Outcomes after which the same question may well be answered."""
 
+MALFORMED: frozenset[Outcome] = frozenset(
+    {"truncated", "invalid_json", "schema_violation", "empty"}
+)
+"""Outcomes of calls that were answered in a form that cannot be read."""
+
 UNBILLED: frozenset[Outcome] = frozenset({"http_4xx", "http_5xx", "rate_limited", "quota"})
 """Outcomes for which providers charge nothing when they report no usage."""
 

@@ -26,12 +26,42 @@ from personax_assets.traits.raters import RaterConfig, ScoreType
 
 PROMPTS = Path(__file__).parent / "prompts"
 DEFAULT_PROMPT = "numeric_3"
+MAIN = "main"
+WITHHELD = "(withheld)"
+"""Stands for the name where a question gives none."""
 
 ANSWER_KEYS = tuple(f"{trait}_{part}" for trait in TRAITS for part in ("text", "score"))
 """Keys of an answer: what the rater says about a trait, then its score."""
 
 _PLACEHOLDER = re.compile(r"\{(name|context)\}")
 _BLANK = re.compile(r"[\s\x00-\x1f\x7f-\x9f\u2028\u2029]+")
+
+
+@dataclass(frozen=True)
+class Scale:
+    """The scores that a prompt allows.
+
+    Parameters
+    ----------
+    spelled : tuple of str
+        How each score is written, from 0 on.
+    """
+
+    spelled: tuple[str, ...]
+
+    @property
+    def textual(self) -> bool:
+        """Whether scores are written as words."""
+        return not self.spelled[0].isdigit()
+
+    def read(self, value: object) -> int | None:
+        """Return the score that `value` is or spells; None if it is none."""
+        if isinstance(value, str):
+            word = " ".join(value.split()).lower()
+            return self.spelled.index(word) if word in self.spelled else None
+        if self.textual or isinstance(value, bool) or not isinstance(value, int | float):
+            return None
+        return int(value) if value in range(len(self.spelled)) else None
 
 
 @dataclass(frozen=True)
@@ -42,8 +72,10 @@ class Prompt:
     ----------
     version : str
         Name of the wording and its number.
-    scale : tuple of int
-        The allowed scores; 0 stands for insufficient information.
+    levels : tuple of str
+        What each score means, from 0 (insufficient information) on.
+    textual : bool
+        Whether the rater answers with these words rather than with numbers.
     system : str
         The instructions.
     user : mapping of str to str
@@ -53,10 +85,17 @@ class Prompt:
     """
 
     version: str
-    scale: tuple[int, ...]
+    levels: tuple[str, ...]
+    textual: bool
     system: str
     user: Mapping[str, str]
     expected_output_tokens: int
+
+    @property
+    def scale(self) -> "Scale":
+        """What may stand for a score."""
+        spelled = self.levels if self.textual else map(str, range(len(self.levels)))
+        return Scale(tuple(spelled))
 
     def messages(self, sub: SubDataset, name: str, context: str | None) -> list[dict[str, str]]:
         """Return the chat messages that ask about one person."""
@@ -85,6 +124,8 @@ class Request:
         The wording that was used.
     repeat : int
         0, or which repetition of the same question it is.
+    study : str
+        What the answer is for; the main tables by default. Studies share no answers.
     """
 
     key: str
@@ -92,32 +133,46 @@ class Request:
     body: Mapping[str, Any]
     prompt: Prompt
     repeat: int = 0
+    study: str = MAIN
 
 
 @lru_cache
 def load_prompt(name: str = DEFAULT_PROMPT) -> Prompt:
     """Read a shipped prompt by the name of its file."""
-    document = yaml.safe_load((PROMPTS / f"{name}.yaml").read_text(encoding="utf-8"))
-    scale = tuple(document["scale"])
+    document = _document(name)
+    levels, textual = tuple(document["levels"]), document["form"] == "textual"
+    numbers = [*range(1, len(levels)), 0]
+    lines = [levels[i] if textual else f"{i} = {levels[i]}" for i in numbers]
+    scores = levels if textual else range(len(levels))
     system = document["system"].format(
-        keys=", ".join(ANSWER_KEYS), scores=", ".join(str(score) for score in scale)
+        levels="\n".join(f"  {line}" for line in lines),
+        unknown=f'"{levels[0]}"' if textual else 0,
+        keys=", ".join(ANSWER_KEYS),
+        scores=", ".join(map(str, scores)),
     )
     return Prompt(
         version=document["version"],
-        scale=scale,
+        levels=levels,
+        textual=textual,
         system=system.strip(),
         user=MappingProxyType({sub: text.strip() for sub, text in document["user"].items()}),
         expected_output_tokens=document["expected_output_tokens"],
     )
 
 
+def _document(name: str) -> dict[str, Any]:
+    """Return a prompt's file, completed by the one that it is a variant of."""
+    document: dict[str, Any] = yaml.safe_load((PROMPTS / f"{name}.yaml").read_text("utf-8"))
+    return {**_document(document["base"]), **document} if "base" in document else document
+
+
 @lru_cache
-def answer_schema(scale: tuple[int, ...], score_type: ScoreType) -> Mapping[str, Any]:
+def answer_schema(scale: Scale, score_type: ScoreType) -> Mapping[str, Any]:
     """Return the JSON schema of an answer, in the dialect that strict endpoints take."""
     score = (
-        {"type": "integer", "enum": list(scale)}
-        if score_type == "integer"
-        else {"type": "string", "enum": [str(value) for value in scale]}
+        {"type": "string", "enum": list(scale.spelled)}
+        if scale.textual or score_type == "string"
+        else {"type": "integer", "enum": list(range(len(scale.spelled)))}
     )
     return {
         "type": "object",
@@ -135,6 +190,7 @@ def build_requests(
     rater: RaterConfig,
     prompt: Prompt | None = None,
     repeat: int = 0,
+    study: str = MAIN,
 ) -> list[Request]:
     """Make the requests about some people to one rater.
 
@@ -150,6 +206,8 @@ def build_requests(
         The wording; the main tables' prompt by default.
     repeat : int
         Raise it to ask the same questions once more.
+    study : str
+        What the answers are for.
 
     Returns
     -------
@@ -167,9 +225,11 @@ def build_requests(
             "repeat": repeat,
             "body": body,
         }
+        if study != MAIN:
+            identity["study"] = study
         text = json.dumps(identity, sort_keys=True, ensure_ascii=True)
         key = hashlib.sha256(text.encode()).hexdigest()[:32]
-        requests.append(Request(key, person_id, body, prompt, repeat))
+        requests.append(Request(key, person_id, body, prompt, repeat, study))
     return requests
 
 

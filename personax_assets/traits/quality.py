@@ -3,12 +3,14 @@
 Belongs here: each rater's failures, abstention, speed and price, and the agreement between
 raters, as the rows of one table. Does not belong here: the statistics (`personax_ml.agreement`).
 
-Shares are of the people about whom a rater was asked. A measure that cannot be computed is NULL.
+Shares are of the people about whom a rater was asked, unless stated otherwise. A measure that
+cannot be computed is NULL.
 """
 
 import math
 from collections.abc import Iterator, Mapping
 from itertools import combinations
+from types import MappingProxyType
 
 import polars as pl
 
@@ -20,12 +22,22 @@ BOOTSTRAP_SEED = 20_240
 EVERYTHING = "all"
 
 _HESITANT = ("refusal", "content_filter")
-_MALFORMED = ("truncated", "invalid_json", "schema_violation", "empty")
+
+OVERALL = (
+    "mean of 1 - missing, 1 - hesitation, 1 - malformed, consistency, (lowest median latency) / "
+    "(own), and (lowest cost of an answer) / (own); the cost in US dollars if all raters have "
+    "prices, else in tokens; a term that is not known of every rater is left out for all"
+)
+"""How the overall score is made: between 0 and 1, and relative to the raters it is shown with."""
 
 _Row = tuple[str, str, str, float | None, int]
 
 
-def rater_quality(texts: Mapping[str, pl.DataFrame], scores: pl.DataFrame) -> pl.DataFrame:
+def rater_quality(
+    texts: Mapping[str, pl.DataFrame],
+    scores: pl.DataFrame,
+    consistency: Mapping[str, tuple[float, int]] = MappingProxyType({}),
+) -> pl.DataFrame:
     """Measure the raters.
 
     Parameters
@@ -34,14 +46,18 @@ def rater_quality(texts: Mapping[str, pl.DataFrame], scores: pl.DataFrame) -> pl
         `trait_texts_<rater>` by rater.
     scores : polars.DataFrame
         `trait_scores` of the same answers.
+    consistency : mapping of str to (float, int)
+        Per rater the share of repeated questions that got the same score, and their number; from
+        the calibration of prompts.
 
     Returns
     -------
     polars.DataFrame
         `rater_quality`. Per rater: `missing` (no answer), `hesitation` (refused, filtered, or no
-        trait scored), `malformed` (answers that could not be read), `outcome_<status>` for all
-        that occurred, `abstention` over all traits and per trait, `latency_p50_s`,
-        `latency_p95_s`, `attempts`, `prompt_tokens`, `completion_tokens`, `cost_usd`. For all
+        trait scored), `malformed` (share of the calls whose answer could not be read, those
+        before a good one included), `outcome_<status>` for all that occurred, `abstention` over
+        all traits and per trait, `consistency`, `latency_p50_s`, `latency_p95_s`, `attempts`,
+        `prompt_tokens`, `completion_tokens`, `cost_usd`, and `overall` (see `OVERALL`). For all
         raters together, per trait: ordinal Krippendorff's `alpha` with its 95 % bootstrap
         interval `alpha_low`, `alpha_high`, and `kappa_<a>_<b>`, the quadratic weighted kappa of
         two raters.
@@ -49,6 +65,11 @@ def rater_quality(texts: Mapping[str, pl.DataFrame], scores: pl.DataFrame) -> pl
     rows: list[_Row] = []
     for rater, frame in texts.items():
         rows += _of_rater(rater, frame)
+        same, n = consistency.get(rater, (None, 0))
+        rows.append((rater, EVERYTHING, "consistency", same, n))
+    rows += _overall(
+        rows, {rater: frame.filter(status="ok").height for rater, frame in texts.items()}
+    )
     rows += _agreement(list(texts), scores)
     sub = next(iter(SUB_DATASETS.values()))  # the columns are the same for every sub-dataset
     return pl.DataFrame(rows, schema=quality_schema(sub, tuple(texts)).polars, orient="row")
@@ -71,10 +92,10 @@ def _of_rater(rater: str, frame: pl.DataFrame) -> Iterator[_Row]:
         pl.all_horizontal(pl.col(f"{trait}_score") == 0 for trait in TRAITS)
     ).height
     hesitant = sum(outcomes.get(status, 0) for status in _HESITANT) + silent
-    malformed = sum(outcomes.get(status, 0) for status in _MALFORMED)
     yield row("missing", share(n - answers.height, n), n)
     yield row("hesitation", share(hesitant, n), n)
-    yield row("malformed", share(malformed, n), n)
+    calls = int(asked["attempts"].sum())
+    yield row("malformed", share(int(asked["malformed"].sum()), calls), calls)
     for status in ANSWER_STATUSES:
         if status in outcomes:
             yield row(f"outcome_{status}", outcomes[status] / n, n)
@@ -90,6 +111,44 @@ def _of_rater(rater: str, frame: pl.DataFrame) -> Iterator[_Row]:
     for name in ("prompt_tokens", "completion_tokens", "cost_usd"):
         known = asked[name].drop_nulls()
         yield row(name, float(known.sum()) if known.len() else None, known.len())
+
+
+def _overall(rows: list[_Row], answers: Mapping[str, int]) -> Iterator[_Row]:
+    """Sum up each rater's measures, by the formula in `OVERALL`."""
+    asked = {
+        rater for rater, _, measure, value, _ in rows if measure == "missing" and value is not None
+    }
+
+    def known(measure: str) -> dict[str, float]:
+        found = {r: v for r, t, m, v, _ in rows if (t, m) == (EVERYTHING, measure) and r in asked}
+        whole = {rater: value for rater, value in found.items() if value is not None}
+        return whole if whole.keys() == asked else {}
+
+    def relative(costs: Mapping[str, float]) -> dict[str, float]:
+        lowest = min(costs.values(), default=0.0)
+        return {rater: lowest / cost for rater, cost in costs.items()} if lowest > 0 else {}
+
+    def per_answer(totals: Mapping[str, float]) -> dict[str, float]:
+        complete = all(answers[rater] for rater in totals)
+        return (
+            {rater: total / answers[rater] for rater, total in totals.items()} if complete else {}
+        )
+
+    received, sent = known("completion_tokens"), known("prompt_tokens")
+    tokens = {rater: sent[rater] + received[rater] for rater in received} if sent else {}
+    terms = [
+        *(
+            {rater: 1 - value for rater, value in known(measure).items()}
+            for measure in ("missing", "hesitation", "malformed")
+        ),
+        known("consistency"),
+        relative(known("latency_p50_s")),
+        relative(per_answer(known("cost_usd") or tokens)),
+    ]
+    for rater in answers:
+        values = [term[rater] for term in terms if rater in term]
+        mean = math.fsum(values) / len(values) if values else None
+        yield rater, EVERYTHING, "overall", mean, len(values)
 
 
 def _agreement(raters: list[str], scores: pl.DataFrame) -> Iterator[_Row]:

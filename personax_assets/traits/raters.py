@@ -1,27 +1,23 @@
 """Raters as configuration.
 
-Belongs here: what a rater is (model, address, limits, prices, parameters), reading it from YAML,
-and refusing what cannot work with one clear line. Does not belong here: keys (only the name of
-the environment variable that holds one), prompts, or calling anybody.
+Belongs here: what a rater is (model, address, limits, prices, parameters), and refusing what
+cannot work with one clear line. Does not belong here: reading files (`rater_files`), keys (only
+the name of the environment variable that holds one), prompts, or calling anybody.
 """
 
 import ipaddress
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import MISSING, dataclass, field, fields
-from pathlib import Path
+from dataclasses import dataclass, field
 from typing import Any, Literal, get_args
 from urllib.parse import urlsplit
 
-import yaml
-
 from personax_assets.errors import PersonaXError
-
-SHIPPED = Path(__file__).parent / "raters"
 
 Capability = Literal["json_schema", "json_object", "text"]
 ScoreType = Literal["integer", "string"]
+Transport = Literal["httpx", "aiohttp"]
 
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,30}")
 _VARIABLE = re.compile(r"[A-Z_][A-Z0-9_]*")
@@ -78,6 +74,12 @@ class RaterConfig:
         How strictly the endpoint can shape its output.
     score_type : {"integer", "string"}
         Type of the scores in the JSON schema.
+    transport : {"httpx", "aiohttp"}
+        HTTP client underneath; aiohttp takes less of the processor per call.
+    batch : bool
+        Ask through the provider's Batch API: answers come within a day, often for less money.
+    batch_wait_s : float
+        Seconds that a run waits for a batch; what is not ready then is collected by a later run.
     concurrency : int
         Most calls at a time.
     rpm, tpm : int, optional
@@ -107,6 +109,9 @@ class RaterConfig:
     provider: str = ""
     capability: Capability = "json_schema"
     score_type: ScoreType = "integer"
+    transport: Transport = "httpx"
+    batch: bool = False
+    batch_wait_s: float = 0.0
     concurrency: int = 8
     rpm: int | None = None
     tpm: int | None = None
@@ -137,10 +142,12 @@ class RaterConfig:
             )
         self._check("capability", self.capability in get_args(Capability), _one_of(Capability))
         self._check("score_type", self.score_type in get_args(ScoreType), _one_of(ScoreType))
+        self._check("transport", self.transport in get_args(Transport), _one_of(Transport))
         for name in ("concurrency", "rpm", "tpm", "max_attempts", "max_tokens"):
             value = getattr(self, name)
             self._check(name, value is None or value >= 1, "must be at least 1")
         self._check("timeout_s", self.timeout_s > 0, "must be more than 0 seconds")
+        self._check("batch_wait_s", self.batch_wait_s >= 0, "must not be negative")
         self._check("backoff_s", self.backoff_s >= 0, "must not be negative")
         self._check("extra", _is_json(self.extra), "must hold plain JSON values only")
         fixed = {"messages", "model", "response_format", "stream"} & set(self.extra)
@@ -183,111 +190,6 @@ class RaterConfig:
             )
         valid = parts.scheme in {"http", "https"} and bool(parts.hostname)
         self._check("base_url", valid, "must be an http or https address")
-
-
-def load_raters(source: str | Path) -> tuple[RaterConfig, ...]:
-    """Read raters from YAML.
-
-    Parameters
-    ----------
-    source : str or Path
-        `live` or `simulated` for the shipped files, otherwise the path of a file.
-
-    Returns
-    -------
-    tuple of RaterConfig
-        All raters in the file's order, disabled ones included.
-    """
-    shipped = SHIPPED / f"{source}.yaml"
-    path = shipped if shipped.is_file() else Path(source)
-    try:
-        document = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise RaterConfigError(f"{path}: cannot be read ({error.strerror})") from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        reason = " ".join(str(error).split())
-        raise RaterConfigError(f"{path}: is not valid YAML ({reason})") from None
-    entries = document.get("raters") if isinstance(document, dict) else None
-    if not isinstance(entries, list) or not entries:
-        raise RaterConfigError(f"{path}: must hold a list `raters` with at least one rater")
-    try:
-        raters = tuple(_rater(entry, number) for number, entry in enumerate(entries, start=1))
-        names = [rater.name for rater in raters]
-        for name in names:
-            if names.count(name) > 1:
-                raise RaterConfigError(f"rater {name!r}: the name is used twice")
-    except RaterConfigError as error:
-        raise RaterConfigError(f"{path}: {error}") from None
-    return raters
-
-
-_NUMBER = (int, float)
-_TYPES: Mapping[str, tuple[type, ...]] = {
-    "name": (str,),
-    "model": (str,),
-    "base_url": (str,),
-    "key_env": (str,),
-    "provider": (str,),
-    "capability": (str,),
-    "score_type": (str,),
-    "concurrency": (int,),
-    "rpm": (int,),
-    "tpm": (int,),
-    "prices": (dict,),
-    "timeout_s": _NUMBER,
-    "max_attempts": (int,),
-    "backoff_s": _NUMBER,
-    "temperature": _NUMBER,
-    "seed": (int,),
-    "max_tokens": (int,),
-    "extra": (dict,),
-    "simulated": (bool,),
-    "enabled": (bool,),
-}
-_PRICE_TYPES: Mapping[str, tuple[type, ...]] = {
-    "input": _NUMBER,
-    "output": _NUMBER,
-    "cached_input": _NUMBER,
-    "date": (str,),
-}
-
-
-def _rater(entry: object, number: int) -> RaterConfig:
-    """Build one rater from its block of YAML."""
-    label = entry.get("name") if isinstance(entry, dict) else None
-    where = f"rater {label!r}" if isinstance(label, str) else f"rater number {number}"
-    values = _typed(entry, RaterConfig, _TYPES, where)
-    if "prices" in values:
-        quoted = dict(values["prices"])
-        if "date" in quoted:
-            quoted["date"] = str(quoted["date"])  # YAML reads an unquoted day as a date
-        prices = Prices(**_typed(quoted, Prices, _PRICE_TYPES, f"{where}, prices"))
-        if min(prices.input, prices.output, prices.cached_input or 0) < 0:
-            raise RaterConfigError(f"{where}: prices must not be negative")
-        values["prices"] = prices
-    return RaterConfig(**values)
-
-
-def _typed(
-    entry: object, target: type, types: Mapping[str, tuple[type, ...]], where: str
-) -> dict[str, Any]:
-    """Return the entry's fields that are set, all known and of the right type."""
-    if not isinstance(entry, dict):
-        raise RaterConfigError(f"{where}: must be a block of fields")
-    for name in entry:
-        if name not in types:
-            raise RaterConfigError(f"{where}: unknown field {name!r}; known are {', '.join(types)}")
-    values = {name: value for name, value in entry.items() if value is not None}
-    for spec in fields(target):
-        required = spec.default is MISSING and spec.default_factory is MISSING
-        if required and spec.name not in values:
-            raise RaterConfigError(f"{where}: {spec.name} is missing")
-    for name, value in values.items():
-        wrong_boolean = isinstance(value, bool) and bool not in types[name]
-        if wrong_boolean or not isinstance(value, types[name]):
-            kinds = " or ".join(kind.__name__ for kind in types[name])
-            raise RaterConfigError(f"{where}: {name} must be {kinds} (it is {value!r})")
-    return values
 
 
 def _is_json(value: object) -> bool:

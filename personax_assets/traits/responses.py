@@ -8,7 +8,7 @@ the model's words (`answers`). Pure functions of status, headers and bytes.
 import json
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -16,6 +16,7 @@ from typing import Any
 
 from personax_assets.traits.answers import read_answer, shorten, storable
 from personax_assets.traits.outcomes import Call, Usage
+from personax_assets.traits.prompts import Scale
 
 _NO_CREDIT = frozenset(
     {"insufficient_quota", "billing_hard_limit_reached", "billing_not_active", "access_terminated"}
@@ -24,9 +25,7 @@ _FILTERED = frozenset({"content_filter", "content_policy_violation", "moderation
 _NO_ACCESS = frozenset({401, 403})
 
 
-def read_response(
-    status: int, headers: Mapping[str, str], content: bytes, scale: Sequence[int]
-) -> Call:
+def read_response(status: int, headers: Mapping[str, str], content: bytes, scale: Scale) -> Call:
     """Tell what came of a call.
 
     Parameters
@@ -37,7 +36,7 @@ def read_response(
         Response headers, looked up in lower case.
     content : bytes
         The body.
-    scale : sequence of int
+    scale : Scale
         The allowed scores.
 
     Returns
@@ -69,7 +68,7 @@ def read_response(
     return replace(call, **about)
 
 
-def _completion(body: Mapping[str, Any], scale: Sequence[int]) -> Call:
+def _completion(body: Mapping[str, Any], scale: Scale) -> Call:
     """Read a body that reports no error."""
     choices = body.get("choices")
     choice = choices[0] if isinstance(choices, list) and choices else None

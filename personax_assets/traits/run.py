@@ -144,7 +144,7 @@ class Run:
                 return None
             entry = self._entries.begin(request, attempt, tokens, worst_usd)
             started = time.monotonic()
-            call = await client.ask(request)
+            call = await client.ask(request, entry["entry"])
             latency_s = time.monotonic() - started
             self._obey(call, attempt)
             cost_usd = real_usd(call, rater)

@@ -164,6 +164,8 @@ class Client:
                 body = BytesIO()
                 if answer.status not in _REDIRECTS:
                     into = sink if sink is not None and answer.status == 200 else body
+                    into.seek(0)  # an attempt before may have left something
+                    into.truncate()
                     self._receive(answer, found, into, target)
                 deadline.check(target)
                 return Response(target.url, answer.status, found, body.getvalue())

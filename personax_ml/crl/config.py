@@ -21,28 +21,79 @@ class ModalitySpec:
     name : str
         Name of the modality.
     measurements : tuple of str
-        Names of its measurements, each a matrix with one row per person.
+        Names of its measurements, each a matrix with one row per person, or images.
     n_latents : int
         Number of latents specific to the modality (z_m).
     latent_prefix : str
         Latents are called `<prefix>_1`, `<prefix>_2`, ...
+    image_shape : tuple of int, optional
+        Channels, height and width, if the measurements are images.
     """
 
     name: str
     measurements: tuple[str, ...]
     n_latents: int
     latent_prefix: str
+    image_shape: tuple[int, int, int] | None = None
 
     def __post_init__(self) -> None:
         if not self.measurements:
             raise ValueError(f"modality {self.name}: measurements is empty; name at least one")
         if self.n_latents < 1:
             raise ValueError(f"modality {self.name}: n_latents is {self.n_latents}; at least 1")
+        if self.image_shape is not None and (
+            len(self.image_shape) != 3 or min(self.image_shape) < 1
+        ):
+            raise ValueError(
+                f"modality {self.name}: image_shape is {self.image_shape}; "
+                "give channels, height and width"
+            )
 
     @property
     def latent_names(self) -> tuple[str, ...]:
         """Names of the modality's latents."""
         return tuple(f"{self.latent_prefix}_{i + 1}" for i in range(self.n_latents))
+
+
+@dataclass(frozen=True)
+class ImageConfig:
+    """How the latents of image modalities are found, before anything else is trained.
+
+    Parameters
+    ----------
+    channels : int
+        Feature maps of every convolution.
+    depth : int
+        Number of convolutions.
+    members : int
+        Networks of the stage within a modality; their scores are averaged.
+    link_epochs, within_epochs : int
+        Passes over the training rows in the stage between the modalities, and within one.
+    batch_size : int
+        Rows of a minibatch.
+    learning_rate, weight_decay : float
+        Of Adam with decoupled weight decay; the rate rises and falls in one cycle.
+    agreement : float
+        Weight of the measurements' agreement against what they say about the linked latents.
+    cyclic, maximum : bool
+        Whether the networks within a modality wrap around, and whether they see maxima beside
+        averages; without them for ablation.
+    permutations : int
+        Permutations behind the p-value of a link.
+    """
+
+    channels: int = 16
+    depth: int = 3
+    members: int = 3
+    link_epochs: int = 25
+    within_epochs: int = 20
+    batch_size: int = 256
+    learning_rate: float = 3e-3
+    weight_decay: float = 1e-2
+    agreement: float = 1.0
+    cyclic: bool = True
+    maximum: bool = True
+    permutations: int = 199
 
 
 @dataclass(frozen=True)
@@ -92,6 +143,13 @@ class CRLConfig:
         Width of the hidden layers.
     weights : TermWeights
         Weights of the objective's terms.
+    additive : bool
+        Prior: each latent leaves a mark of its own in the measurements, f_1(z_1) + f_2(z_2) + ...
+        The coordinates that fit it best are found before training and kept; see
+        `personax_ml.crl.additive`. Without it they follow the likelihood. Images have stages of
+        their own.
+    images : ImageConfig
+        How the latents of image modalities are found.
     epochs : int
         At most so many passes over the training rows.
     patience : int
@@ -114,6 +172,8 @@ class CRLConfig:
     components: int = 64
     hidden: int = 64
     weights: TermWeights = field(default_factory=TermWeights)
+    additive: bool = False
+    images: ImageConfig = field(default_factory=ImageConfig)
     epochs: int = 150
     patience: int = 15
     batch_size: int = 256
@@ -139,6 +199,16 @@ class CRLConfig:
         return tuple(name for m in self.modalities for name in m.measurements)
 
     @property
+    def image_shapes(self) -> dict[str, tuple[int, int, int]]:
+        """Shape of the images of each measurement that is images."""
+        return {
+            name: m.image_shape
+            for m in self.modalities
+            if m.image_shape is not None
+            for name in m.measurements
+        }
+
+    @property
     def latent_names(self) -> tuple[str, ...]:
         """Names of all latents: modality by modality, then the shared ones."""
         return (
@@ -160,7 +230,13 @@ class CRLConfig:
                 f"configuration: unknown field {unknown[0]}; this is another version's"
             )
         modalities = tuple(
-            ModalitySpec(**{**m, "measurements": tuple(m["measurements"])})
+            ModalitySpec(
+                **{
+                    **m,
+                    "measurements": tuple(m["measurements"]),
+                    "image_shape": m["image_shape"] and tuple(m["image_shape"]),
+                }
+            )
             for m in values["modalities"]
         )
         return cls(
@@ -169,5 +245,6 @@ class CRLConfig:
                 "modalities": modalities,
                 "causal_order": tuple(values["causal_order"]),
                 "weights": TermWeights(**values["weights"]),
+                "images": ImageConfig(**values["images"]),
             }
         )

@@ -16,17 +16,20 @@ from safetensors.numpy import load_file, save_file
 from scipy.optimize import linear_sum_assignment
 from torch import Tensor
 
+from personax_ml.crl.additive import orient_additively
 from personax_ml.crl.config import CRLConfig, ModalitySpec
+from personax_ml.crl.early_stopping import Curves
 from personax_ml.crl.exchange import AnyMeasurements, like, to_numpy
 from personax_ml.crl.networks import Batch, Encoded, Network
+from personax_ml.crl.reducing import fit_reductions, load_reduction
 from personax_ml.crl.reduction import (
     Matrix,
     Measurements,
-    Reduction,
+    Reduced,
     check_measurements,
     observed_rows,
 )
-from personax_ml.crl.training import Curves, EpochCallback, reproducible, start, train
+from personax_ml.crl.training import EpochCallback, reproducible, start, train
 
 CONFIG_FILE = "config.json"
 WEIGHTS_FILE = "weights.safetensors"
@@ -58,7 +61,7 @@ class MultimodalCRL:
     def __init__(self, config: CRLConfig) -> None:
         self.config = config
         self.curves: Curves = []
-        self._reductions: dict[str, Reduction] = {}
+        self._reductions: dict[str, Reduced] = {}
         self._network: Network | None = None
         size = len(config.latent_names)
         self._columns: NDArray[np.int64] = np.arange(size)
@@ -81,40 +84,42 @@ class MultimodalCRL:
         measurements: AnyMeasurements,
         validation: AnyMeasurements | None = None,
         callback: EpochCallback | None = None,
+        checkpoint: Path | None = None,
     ) -> Self:
         """Estimate the model.
 
         Parameters
         ----------
-        measurements : mapping of str to array or tensor of float32, (n, d)
-            One matrix per measurement; a row of NaN is a missing measurement.
+        measurements : mapping of str to array or tensor of float32
+            Per measurement a matrix (n, d), or images (n, channels, height, width); a row of NaN
+            is a missing measurement.
         validation : mapping, optional
             Other people, on whom training decides when to stop. By default a random
             15 % of the rows are set aside for it.
         callback : callable, optional
             Called after every epoch with its number and its curve values.
+        checkpoint : Path, optional
+            File that holds the training after every epoch. A fit that was killed goes on from it,
+            given the same configuration and rows, and ends with the same numbers. It stays there
+            when the fit is done; delete it when it is no longer of use.
         """
         fitted = to_numpy(measurements)
-        check_measurements(fitted, self.config.measurement_names)
+        self._check(fitted)
         if validation is None:
             fitted, chosen_on = self._set_aside(fitted)
         else:
             chosen_on = to_numpy(validation)
-        check_measurements(chosen_on, self.config.measurement_names)
+        self._check(chosen_on)
         self._check_enough(fitted, "training")
         self._check_enough(chosen_on, "validation", least=2)
-        rng = np.random.default_rng(self.config.random_state)
-        for name in self.config.measurement_names:
-            try:
-                reduction = Reduction.fit(fitted[name], self.config.components, rng)
-            except ValueError as error:
-                raise ValueError(f"measurement {name}: {error}") from error
-            self._reductions[name] = reduction
         with reproducible(self.config.random_state):
+            self._reductions = fit_reductions(self.config, fitted, chosen_on)
             self._network = self._new_network()
             rows, held_out = self._batch(fitted), self._batch(chosen_on)
             start(self._network, rows, held_out)
-            self.curves = train(self._network, self.config, rows, held_out, callback)
+            if self.config.additive:
+                orient_additively(self._network, rows, self.config.random_state)
+            self.curves = train(self._network, self.config, rows, held_out, callback, checkpoint)
             self._network.remember_private(rows)
         return self
 
@@ -202,12 +207,32 @@ class MultimodalCRL:
         index = self._from_causal_order()[self._columns]
         return latents.cpu().numpy()[:, index] * self._signs, self._measured(codes, private)
 
+    def decode(self, latents: Matrix) -> dict[str, Matrix]:
+        """Return the measurements of people with given latents and an average private part.
+
+        Parameters
+        ----------
+        latents : array (n, number of latents)
+            In the order and with the signs of `transform`.
+        """
+        network = self.network
+        ordered = np.empty_like(latents, np.float32)
+        ordered[:, self._from_causal_order()[self._columns]] = latents * self._signs
+        device = network.log_doubt.device
+        with torch.no_grad():
+            mixed = network.flow.mix(torch.tensor(ordered, device=device))
+            private = [
+                net.draw_private(torch.zeros(net.private_shape(len(latents))))
+                for net in network.nets
+            ]
+        return self._measured(network.by_modality(mixed), private)
+
     def _measured(self, codes: Sequence[Tensor], private: Sequence[Tensor]) -> dict[str, Matrix]:
         """Return every measurement in its own units as the decoders see it."""
         with torch.no_grad():
             decoded = self.network.decode(codes, private)
         return {
-            name: self._reductions[name].invert(x[:, : self._reductions[name].axes.shape[1]])
+            name: self._reductions[name].invert(x[:, : self._reductions[name].width])
             for modality, block in zip(self.config.modalities, decoded, strict=True)
             for name, x in zip(modality.measurements, block.cpu().numpy(), strict=True)
         }
@@ -234,36 +259,50 @@ class MultimodalCRL:
         first = shared[0]
         return {self.latent_names[i]: float(deviation[self._columns[i] - first]) for i in shared}
 
-    def match(self, measurements: AnyMeasurements, reference: Matrix) -> NDArray[np.float64]:
+    def match(
+        self, measurements: AnyMeasurements, reference: Matrix, names: Sequence[str] | None = None
+    ) -> NDArray[np.float64]:
         """Order and sign the latents as in another model, so that a column keeps its meaning.
 
-        Latents are matched one to one within their modality by absolute correlation.
+        Latents are matched one to one within their modality by absolute correlation. Where the
+        other model has fewer latents, those that are left take the names that are left; where it
+        has more, the surplus is not looked at.
 
         Parameters
         ----------
         measurements : mapping
             People to compare on.
-        reference : array (n, number of latents)
-            The other model's latents of the same people.
+        reference : array (n, number of names)
+            The other model's latents of the same people; NaN where unknown.
+        names : sequence of str, optional
+            Names of the other model's latents; by default the same as here.
 
         Returns
         -------
         array
-            The absolute correlation of every latent with its namesake, after matching.
+            The absolute correlation of every latent with its namesake, after matching; NaN where
+            it has none.
         """
+        known = list(self.latent_names if names is None else names)
         own = self._latents(to_numpy(measurements))
         usable = np.isfinite(own).all(axis=1) & np.isfinite(reference).all(axis=1)
         size = len(self.latent_names)
         correlation = np.corrcoef(own[usable].T, reference[usable].T)[:size, size:]
         order, signs = np.arange(size), np.ones(size, np.float32)
-        for names in filter(None, self._blocks()):
-            block = correlation[np.ix_(names, names)]
-            rows, columns = linear_sum_assignment(-np.abs(block))
-            order[np.take(names, columns)] = np.take(names, rows)
-            signs[np.take(names, columns)] = np.where(block[rows, columns] < 0, -1.0, 1.0)
+        matched = np.full(size, np.nan)
+        for block in self._blocks():
+            named = [i for i in block if self.latent_names[i] in known]
+            if not named:
+                continue
+            columns = [known.index(self.latent_names[i]) for i in named]
+            part = correlation[np.ix_(block, columns)]
+            rows, places = linear_sum_assignment(-np.abs(part))
+            order[np.take(named, places)] = np.take(block, rows)
+            signs[np.take(named, places)] = np.where(part[rows, places] < 0, -1.0, 1.0)
+            matched[np.take(named, places)] = np.abs(part[rows, places])
+            order[np.setdiff1d(block, named)] = np.delete(block, rows)
         self._columns = self._columns[order]
         self._signs = self._signs[order] * signs
-        matched: NDArray[np.float64] = np.abs(correlation[order, np.arange(size)])
         return matched
 
     def save(self, directory: Path) -> None:
@@ -274,9 +313,8 @@ class MultimodalCRL:
             for name, value in self.network.state_dict().items()
         }
         for name, reduction in self._reductions.items():
-            tensors[f"reduction/{name}/mean"] = reduction.mean
-            tensors[f"reduction/{name}/axes"] = reduction.axes
-            tensors[f"reduction/{name}/scale"] = np.array([reduction.scale], np.float64)
+            for part, value in reduction.tensors().items():
+                tensors[f"reduction/{name}/{part}"] = np.ascontiguousarray(value)
         tensors["columns"], tensors["signs"] = self._columns, self._signs
         save_file(tensors, directory / WEIGHTS_FILE)
         document = {"config": self.config.to_dict(), "curves": self.curves}
@@ -290,10 +328,10 @@ class MultimodalCRL:
         model.curves = document["curves"]
         tensors = load_file(directory / WEIGHTS_FILE)
         for name in model.config.measurement_names:
-            mean, axes, scale = (
-                tensors.pop(f"reduction/{name}/{part}") for part in ("mean", "axes", "scale")
-            )
-            model._reductions[name] = Reduction(mean, axes, float(scale[0]))
+            prefix = f"reduction/{name}/"
+            stored = [key for key in tensors if key.startswith(prefix)]
+            parts = {key.removeprefix(prefix): tensors.pop(key) for key in stored}
+            model._reductions[name] = load_reduction(model.config, name, parts)
         model._columns, model._signs = tensors.pop("columns"), tensors.pop("signs")
         with reproducible(0):
             model._network = model._new_network()
@@ -308,7 +346,7 @@ class MultimodalCRL:
         return Network(self.config, [self._width(m) for m in self.config.modalities]).to(device)
 
     def _width(self, modality: ModalitySpec) -> int:
-        return max(int(self._reductions[k].axes.shape[1]) for k in modality.measurements)
+        return max(self._reductions[k].width for k in modality.measurements)
 
     def _batch(self, measurements: Measurements) -> Batch:
         """Reduce measurements and put them side by side."""
@@ -324,10 +362,9 @@ class MultimodalCRL:
         return Batch(blocks, masks, masks)
 
     def _encode(self, measurements: Measurements) -> tuple[Encoded, Batch]:
-        names = self.config.measurement_names
-        check_measurements(measurements, names)
-        for name in names:
-            expected, given = self.widths[name], measurements[name].shape[1]
+        self._check(measurements)
+        for name, expected in self.widths.items():
+            given = measurements[name].shape[1]
             if expected != given:
                 raise ValueError(
                     f"measurement {name}: {given} columns, the model was fitted on {expected}; "
@@ -339,10 +376,19 @@ class MultimodalCRL:
 
     @property
     def widths(self) -> dict[str, int]:
-        """Number of columns of each measurement."""
+        """Length of each measurement's rows: columns, or channels of images."""
         if not self._reductions:
             raise ValueError("the model is not fitted yet; call fit or load first")
-        return {name: len(reduction.mean) for name, reduction in self._reductions.items()}
+        return {name: self._reductions[name].shape[0] for name in self.config.measurement_names}
+
+    @property
+    def reductions(self) -> Mapping[str, Reduced]:
+        """What each measurement is reduced by before the network sees it."""
+        return self._reductions
+
+    def _check(self, measurements: Measurements) -> None:
+        config = self.config
+        check_measurements(measurements, config.measurement_names, config.image_shapes)
 
     def _from_causal_order(self) -> NDArray[np.int64]:
         """For each latent in the order of `latent_names` its place in the causal order."""

@@ -15,6 +15,7 @@ its modality's latents as a group: rotations within the group explain the data a
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -79,6 +80,7 @@ def identification(
     refits: int = 2,
     permutations: int = 999,
     callback: Callable[[int], None] | None = None,
+    checkpoints: Path | None = None,
 ) -> list[Evidence]:
     """Collect the evidence for every latent of a fitted model.
 
@@ -96,6 +98,8 @@ def identification(
         Number of permutations behind a p-value.
     callback : callable, optional
         Called with 1 after every refit.
+    checkpoints : Path, optional
+        Folder for the state of the refits; see `MultimodalCRL.fit`.
     """
     latents = model.transform(measurements)
     pairs = [
@@ -104,7 +108,7 @@ def identification(
     ]
     rng = np.random.default_rng(model.config.random_state)
     links, p_values = zip(*(_link(x, y, permutations, rng) for x, y in pairs), strict=True)
-    stability = _stability(model, measurements, latents, split, refits, callback)
+    stability = _stability(model, measurements, latents, split, refits, callback, checkpoints)
     rows = zip(model.latent_names, links, _holm(np.array(p_values)), stability, strict=True)
     return [Evidence(name, *(float(v) for v in values)) for name, *values in rows]
 
@@ -175,6 +179,7 @@ def _stability(
     split: Split,
     refits: int,
     callback: Callable[[int], None] | None,
+    checkpoints: Path | None,
 ) -> Floats:
     """Return each latent's mean correlation with its namesake in refits, on test people."""
     seed = model.config.random_state
@@ -184,7 +189,9 @@ def _stability(
         rng = np.random.default_rng([seed, refit])
         drawn = np.sort(rng.permutation(people)[: round(_REFIT_SHARE * len(people))])
         other = MultimodalCRL(replace(model.config, random_state=seed + refit)).fit(
-            _rows(measurements, drawn), validation=_rows(measurements, split.select)
+            _rows(measurements, drawn),
+            validation=_rows(measurements, split.select),
+            checkpoint=None if checkpoints is None else checkpoints / f"refit-{refit}.safetensors",
         )
         agreements.append(other.match(_rows(measurements, split.test), latents[split.test]))
         if callback is not None:

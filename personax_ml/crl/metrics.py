@@ -101,6 +101,22 @@ def mcc_held_out(
     return MatchedCorrelations(rows, columns, scored)
 
 
+def best_single_held_out(codes: ArrayLike, truth: ArrayLike, train: Bools, test: Bools) -> Floats:
+    """Choose the best code of each true latent on training rows; correlate it on test rows.
+
+    Unlike in `mcc_held_out` several true latents may have the same best code.
+
+    Returns
+    -------
+    array (q,)
+        Absolute Pearson correlations.
+    """
+    x, y = (_matrix(values, train | test) for values in (codes, truth))
+    best = _correlations(x[train], y[train], "pearson").argmax(axis=0)
+    scored: Floats = _correlations(x[test], y[test], "pearson")[best, np.arange(y.shape[1])]
+    return scored
+
+
 @dataclass(frozen=True)
 class ChanceLevels:
     """What codes that know nothing, or next to nothing, score.

@@ -51,6 +51,15 @@ class Batch:
         )
 
 
+def mixed_precision(x: Tensor) -> torch.autocast:
+    """Multiply in bfloat16 inside this block, where a GPU trains.
+
+    Only there: on a CPU, and wherever no gradient is asked for (held-out loss, transform),
+    everything is float32. Covariances, likelihood and loss are float32 everywhere.
+    """
+    return torch.autocast("cuda", torch.bfloat16, enabled=x.is_cuda and torch.is_grad_enabled())
+
+
 class StackedNet(nn.Module):
     """K networks of the same shape, evaluated together: (K, n, inputs) to (K, n, outputs)."""
 
@@ -64,12 +73,14 @@ class StackedNet(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Return the linear map plus the perceptron."""
-        hidden = nn.functional.silu(torch.baddbmm(self.offset, x, self.first))
-        return torch.baddbmm(torch.baddbmm(self.bias, x, self.linear), hidden, self.last)
+        with mixed_precision(x):
+            hidden = nn.functional.silu(torch.baddbmm(self.offset, x, self.first))
+            out = torch.baddbmm(torch.baddbmm(self.bias, x, self.linear), hidden, self.last)
+        return out.to(x.dtype)
 
 
 class Whitener(nn.Module):
-    """Gives codes mean zero and identity covariance.
+    """Gives codes mean zero and identity covariance; if diagonal, only unit variances.
 
     In training mode by the statistics of the rows at hand, with gradient, so that the likelihood
     cannot be raised by shrinking the codes; otherwise by those of the last call in training mode.
@@ -78,8 +89,9 @@ class Whitener(nn.Module):
     mean: Tensor
     factor: Tensor
 
-    def __init__(self, width: int) -> None:
+    def __init__(self, width: int, diagonal: bool = False) -> None:
         super().__init__()
+        self.diagonal = diagonal
         self.register_buffer("mean", torch.zeros(width))
         self.register_buffer("factor", torch.eye(width))
 
@@ -97,7 +109,9 @@ class Whitener(nn.Module):
         enough = 2 * codes.shape[1]
         if self.training and int(there.sum()) > enough:
             mean, factor = _moments(codes[there])
-            self.mean, self.factor = mean.detach(), factor.detach()
+            if self.diagonal:
+                factor = factor.norm(dim=1).diag()
+            self.mean, self.factor = mean.detach(), factor.detach().contiguous()
         return whiten(codes - mean, factor), factor
 
 
@@ -117,50 +131,39 @@ def _moments(codes: Tensor) -> tuple[Tensor, Tensor]:
     return mean, torch.linalg.cholesky(covariance + jitter)
 
 
-class ModalityNet(nn.Module):
-    """Encoders, decoders and the head of the shared code of one modality.
+class Codes(nn.Module):
+    """What the codes of a modality carry: its part in the shared ones, the moments of private ones.
 
     Parameters
     ----------
-    measurements, components : int
-        Number of measurements and their common width.
+    measurements : int
+        Number of measurements.
     n_latents, n_private, n_shared : int
         Widths of the codes of z_m, eta and s.
-    hidden : int
-        Width of the hidden layers.
+    rotated : bool
+        Whether the code of z_m is known only up to a linear map, and is whitened.
     """
 
     private_mean: Tensor
     private_factor: Tensor
 
     def __init__(
-        self,
-        measurements: int,
-        components: int,
-        n_latents: int,
-        n_private: int,
-        n_shared: int,
-        hidden: int,
+        self, measurements: int, n_latents: int, n_private: int, n_shared: int, rotated: bool
     ) -> None:
         super().__init__()
         self.n_latents, self.n_private = n_latents, n_private
-        self.encoder = StackedNet(measurements, components, hidden, n_latents + n_private)
-        self.decoder = StackedNet(measurements, n_latents + n_private, hidden, components)
         self.head = StackedNet(1, n_latents, _HEAD_HIDDEN, n_shared)
-        self.whitener = Whitener(n_latents)
+        self.whitener = Whitener(n_latents, diagonal=not rotated)
         self.register_buffer("private_mean", torch.zeros(measurements, n_private))
         self.register_buffer("private_factor", torch.eye(n_private).repeat(measurements, 1, 1))
 
     def encode(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Return each measurement's opinion of the modality's code, and its private code."""
-        encoded: Tensor = self.encoder(x)
-        return encoded[..., : self.n_latents], encoded[..., self.n_latents :]
+        raise NotImplementedError
 
     def decode(self, code: Tensor, private: Tensor) -> Tensor:
         """Return every measurement from the modality's code and the private codes."""
-        joined = torch.cat([code.expand(len(private), -1, -1), private], dim=-1)
-        decoded: Tensor = self.decoder(joined)
-        return decoded
+        raise NotImplementedError
 
     @torch.no_grad()
     def remember_private(self, x: Tensor, there: Tensor) -> None:
@@ -182,6 +185,70 @@ class ModalityNet(nn.Module):
         """Return the modality's opinion of the shared code."""
         opinion: Tensor = self.head(code.unsqueeze(0))
         return opinion.squeeze(0)
+
+
+class ModalityNet(Codes):
+    """Encoders and decoders of one modality.
+
+    Parameters
+    ----------
+    measurements, components : int
+        Number of measurements and their common width.
+    n_latents, n_private, n_shared : int
+        Widths of the codes of z_m, eta and s.
+    hidden : int
+        Width of the hidden layers.
+    """
+
+    def __init__(
+        self,
+        measurements: int,
+        components: int,
+        n_latents: int,
+        n_private: int,
+        n_shared: int,
+        hidden: int,
+    ) -> None:
+        encoder = StackedNet(measurements, components, hidden, n_latents + n_private)
+        decoder = StackedNet(measurements, n_latents + n_private, hidden, components)
+        super().__init__(measurements, n_latents, n_private, n_shared, rotated=True)
+        self.encoder, self.decoder = encoder, decoder
+
+    def encode(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Return each measurement's opinion of the modality's code, and its private code."""
+        encoded: Tensor = self.encoder(x)
+        return encoded[..., : self.n_latents], encoded[..., self.n_latents :]
+
+    def decode(self, code: Tensor, private: Tensor) -> Tensor:
+        """Return every measurement from the modality's code and the private codes."""
+        joined = torch.cat([code.expand(len(private), -1, -1), private], dim=-1)
+        decoded: Tensor = self.decoder(joined)
+        return decoded
+
+
+class GivenCodes(Codes):
+    """A modality whose reduction gives its latents: nothing is left to encode or to rotate.
+
+    A row of a reduced measurement is z_m, then eta.
+
+    Parameters
+    ----------
+    measurements : int
+        Number of measurements.
+    n_latents, n_private, n_shared : int
+        Widths of the codes of z_m, eta and s.
+    """
+
+    def __init__(self, measurements: int, n_latents: int, n_private: int, n_shared: int) -> None:
+        super().__init__(measurements, n_latents, n_private, n_shared, rotated=False)
+
+    def encode(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Split every reduced measurement into its latents and its private code."""
+        return x[..., : self.n_latents], x[..., self.n_latents :]
+
+    def decode(self, code: Tensor, private: Tensor) -> Tensor:
+        """Return the modality's code beside every private code."""
+        return torch.cat([code.expand(len(private), -1, -1), private], dim=-1)
 
 
 @dataclass(frozen=True)
@@ -235,6 +302,13 @@ class Network(nn.Module):
                 config.n_shared,
                 config.hidden,
             )
+            if modality.image_shape is None
+            else GivenCodes(
+                len(modality.measurements),
+                modality.n_latents,
+                width - modality.n_latents,
+                config.n_shared,
+            )
             for modality, width in zip(config.modalities, components, strict=True)
         )
         self.shared_whitener = Whitener(config.n_shared)
@@ -242,12 +316,15 @@ class Network(nn.Module):
         self.order = [names.index(name) for name in (config.causal_order or names)]
         widths = [config.modalities[i].n_latents for i in self.order]
         self.flow = CausalFlow([config.n_shared, *widths] if config.n_shared else widths)
+        rotations = list(self.flow.unmixing)[-len(widths) :]
+        for i, rotation in zip(self.order, rotations, strict=True):
+            rotation.requires_grad_(config.modalities[i].image_shape is None)
         self.log_doubt = nn.Parameter(torch.full((config.n_shared,), -0.7))
 
     @property
-    def nets(self) -> list[ModalityNet]:
+    def nets(self) -> list[Codes]:
         """The networks of each modality."""
-        return [cast(ModalityNet, net) for net in self.modalities]
+        return [cast(Codes, net) for net in self.modalities]
 
     def encode(self, batch: Batch) -> Encoded:
         """Return the codes of a batch."""

@@ -1,25 +1,63 @@
 """Measurements in, tidy matrices out: validation, missing rows, principal components.
 
-Belongs here: everything that happens to a measurement before a network sees it. Does not belong
-here: networks. NumPy only.
+Belongs here: what every measurement goes through before the model sees it, and how a matrix is
+reduced. Does not belong here: networks; images are reduced by learned ones (`images`). NumPy only.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 Matrix = NDArray[np.float32]
 Measurements = Mapping[str, Matrix]
-"""A matrix per measurement, one row per person; a row of NaN is a missing measurement."""
+"""A matrix or images per measurement, one row per person; a row of NaN is a missing measurement."""
+
+Tensors = Mapping[str, NDArray[np.generic]]
+"""What is stored of a reduction."""
 
 _OVERSAMPLING = 16
 _POWER_ITERATIONS = 3
 
 
-def check_measurements(measurements: Measurements, names: Sequence[str]) -> int:
-    """Return the number of rows, after making sure that the matrices can be used.
+class Reduced(Protocol):
+    """The reduction of a measurement to components, whatever it is learned by."""
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Shape of one row of the measurement."""
+
+    @property
+    def width(self) -> int:
+        """Number of components."""
+
+    def apply(self, x: Matrix) -> Matrix:
+        """Return the components, (n, width); zero (the mean) for missing rows."""
+
+    def invert(self, reduced: Matrix) -> Matrix:
+        """Return the rows that components stand for."""
+
+    def tensors(self) -> dict[str, NDArray[np.generic]]:
+        """Return what has to be stored."""
+
+
+def check_measurements(
+    measurements: Measurements,
+    names: Sequence[str],
+    image_shapes: Mapping[str, tuple[int, int, int]],
+) -> int:
+    """Return the number of rows, after making sure that the measurements can be used.
+
+    Parameters
+    ----------
+    measurements : mapping
+        What was given.
+    names : sequence of str
+        Measurements that are needed.
+    image_shapes : mapping
+        Channels, height and width of those that are images; the others are matrices.
 
     Raises
     ------
@@ -35,12 +73,16 @@ def check_measurements(measurements: Measurements, names: Sequence[str]) -> int:
         raise ValueError(f"measurements differ in their number of rows: {rows}")
     for name in names:
         x = measurements[name]
-        if x.ndim != 2:
+        if name in image_shapes and x.shape[1:] != image_shapes[name]:
+            raise ValueError(
+                f"measurement {name}: shape {x.shape}; it must be rows x {image_shapes[name]}"
+            )
+        if name not in image_shapes and x.ndim != 2:
             raise ValueError(f"measurement {name}: shape {x.shape}; it must be rows x columns")
         if np.isinf(x).any():
             raise ValueError(f"measurement {name}: an infinite value; mend it or make its row NaN")
-        missing = np.isnan(x).sum(axis=1)
-        partly = np.flatnonzero((missing > 0) & (missing < x.shape[1]))
+        missing = np.isnan(x).reshape(len(x), -1).mean(axis=1)
+        partly = np.flatnonzero((missing > 0) & (missing < 1))
         if partly.size:
             raise ValueError(f"measurement {name}: row {partly[0]} is NaN in some columns, not all")
     return next(iter(rows.values()))
@@ -48,7 +90,7 @@ def check_measurements(measurements: Measurements, names: Sequence[str]) -> int:
 
 def observed_rows(x: Matrix) -> NDArray[np.bool_]:
     """Return which rows of a measurement are there."""
-    there: NDArray[np.bool_] = ~np.isnan(x[:, 0])
+    there: NDArray[np.bool_] = ~np.isnan(x.reshape(len(x), -1)[:, 0])
     return there
 
 
@@ -94,6 +136,26 @@ class Reduction:
             raise ValueError("every observed row is the same; leave the measurement out")
         scale = float(np.sqrt(np.mean(singular[:kept] ** 2) / (len(x) - 1)))
         return cls(mean, np.ascontiguousarray(axes[:kept].T), scale)
+
+    @classmethod
+    def from_tensors(cls, tensors: Tensors) -> "Reduction":
+        """Return the reduction that `tensors` described."""
+        mean, axes = (np.asarray(tensors[part], np.float32) for part in ("mean", "axes"))
+        return cls(mean, axes, float(tensors["scale"][0]))
+
+    def tensors(self) -> dict[str, NDArray[np.generic]]:
+        """Return what has to be stored."""
+        return {"mean": self.mean, "axes": self.axes, "scale": np.array([self.scale], np.float64)}
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Shape of one row of the measurement."""
+        return self.mean.shape
+
+    @property
+    def width(self) -> int:
+        """Number of components."""
+        return int(self.axes.shape[1])
 
     def apply(self, x: Matrix) -> Matrix:
         """Return the scaled components; zero (the mean) for missing rows."""

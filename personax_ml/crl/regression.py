@@ -7,7 +7,10 @@ leave-one-out error on the rows it is fitted on. Does not belong here: what is r
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from personax_ml.crl.reduction import Measurements, Reduction, observed_rows
+
 Floats = NDArray[np.float64]
+Bools = NDArray[np.bool_]
 
 _CENTRES = 300
 _BANDWIDTHS = (0.5, 1.0, 2.0, 4.0)  # in units of the root of the number of inputs
@@ -72,6 +75,47 @@ def predict_held_out(
                 shrink[:, None] * projected[:, better]
             )
     return predictions
+
+
+def supervised_held_out(
+    measurements: Measurements,
+    truth: Floats,
+    train: Bools,
+    test: Bools,
+    components: int = 64,
+    random_state: int = 0,
+) -> Floats:
+    """Learn true latents from the measurements themselves; correlate on test rows.
+
+    What the measurements hold, and so the ceiling of every method that is not told the truth.
+
+    Parameters
+    ----------
+    measurements : mapping
+        Measurements; a row of NaN is a missing one and counts as the mean.
+    truth : array (n, q)
+        True latents.
+    train, test : bool array (n,)
+        Rows to fit and to score on.
+    components : int
+        Principal components of each measurement that the regression sees.
+    random_state : int
+        Seed of components and regression.
+
+    Returns
+    -------
+    array (q,)
+        Correlations of prediction and truth.
+    """
+    rng = np.random.default_rng(random_state)
+    x = np.hstack([
+        Reduction.fit(values[train], components, rng).apply(values)
+        for values in measurements.values()
+        if observed_rows(values[train]).any()
+    ])  # fmt: skip
+    predicted = predict_held_out(x[train], truth[train], x[test], random_state)
+    pairs = zip(predicted.T, truth[test].T, strict=True)
+    return np.array([np.corrcoef(guess, true)[0, 1] for guess, true in pairs])
 
 
 def _features(x: Floats, centres: Floats, width: float) -> Floats:

@@ -6,6 +6,7 @@ the estimator that people use.
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -13,22 +14,20 @@ from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 from torch import Tensor
 
+from personax_ml.crl.checkpoints import Checkpoint, fingerprint
 from personax_ml.crl.config import CRLConfig
-from personax_ml.crl.networks import Batch, Network
+from personax_ml.crl.early_stopping import Course, Curves
+from personax_ml.crl.networks import Batch, ModalityNet, Network
 from personax_ml.crl.objective import objective_terms, weighted_sum
 from personax_ml.crl.start import agreed_maps, linear_modality, linked_map
 
 EpochCallback = Callable[[int, Mapping[str, float]], None]
 """Called after every epoch with its number and the values of the curves."""
 
-Curves = list[dict[str, float]]
-"""Per epoch: `epoch`, and `train_` and `held_out_` values of `loss` and of every term."""
-
 _FLOW_RATE = 5.0
 """The flow is small and starts from nothing: it learns so many times faster than the rest."""
 
 _MAX_GRADIENT = 5.0
-_MIN_GAIN = 1e-4
 
 
 @contextmanager
@@ -60,6 +59,9 @@ def start(network: Network, train: Batch, held_out: Batch) -> None:
     # modality that has a single one.
     for m in sorted(range(len(blocks)), key=lambda m: -len(blocks[m])):
         net, own = network.nets[m], blocks[m]
+        if not isinstance(net, ModalityNet):  # its codes are given
+            codes[m] = np.mean([x[:, : net.n_latents] for x in own], axis=0)
+            continue
         if len(own) > 1:
             maps = agreed_maps(own, net.n_latents, fitted)
         else:
@@ -82,27 +84,31 @@ def train(
     train_rows: Batch,
     held_out: Batch,
     callback: EpochCallback | None = None,
+    checkpoint: Path | None = None,
 ) -> Curves:
-    """Minimise the objective; keep the parameters of the epoch with the best held-out loss."""
+    """Minimise the objective; keep the parameters of the epoch with the best held-out loss.
+
+    With a checkpoint, a training that was killed goes on after its last whole epoch and ends with
+    the very numbers of one that was not.
+    """
     generator = torch.Generator().manual_seed(config.random_state)
     optimizer = _optimizer(network, config)
-    curves: Curves = []
-    best, best_loss, best_epoch = _state(network), float("inf"), 0
-    for epoch in range(config.epochs + 1):
+    course, kept = Course(), None
+    if checkpoint is not None:
+        kept = Checkpoint(checkpoint, fingerprint(config, (train_rows, held_out)))
+        course = kept.restore(network, optimizer, generator)
+    while not course.over(config.epochs, config.patience):
+        epoch = len(course.curves)
         values = _epoch(network, config, train_rows, optimizer, generator) if epoch else {}
         values |= evaluate(network, config, train_rows, held_out)
-        curves.append({"epoch": float(epoch), **values})
+        course.note(values, network)
+        if kept is not None and np.isfinite(values["held_out_loss"]):
+            kept.save(course, network, optimizer, generator)
         if callback is not None:
             callback(epoch, values)
-        if not np.isfinite(values["held_out_loss"]):
-            break
-        if values["held_out_loss"] < best_loss - _MIN_GAIN:
-            best, best_loss, best_epoch = _state(network), values["held_out_loss"], epoch
-        elif epoch - best_epoch >= config.patience:
-            break
-    network.load_state_dict(best)
+    network.load_state_dict(course.best)
     network.eval()
-    return curves
+    return course.curves
 
 
 def evaluate(
@@ -155,9 +161,9 @@ def _hide(batch: Batch, probability: float, generator: torch.Generator) -> Batch
 
 
 def _optimizer(network: Network, config: CRLConfig) -> torch.optim.Optimizer:
-    flow = [*network.flow.parameters(), network.log_doubt]
-    in_flow = {id(parameter) for parameter in flow}
-    rest = [p for p in network.parameters() if id(p) not in in_flow]
+    kept = set(network.flow.unmixing.parameters()) if config.additive else set()
+    flow = [p for p in (*network.flow.parameters(), network.log_doubt) if p not in kept]
+    rest = [p for p in network.parameters() if p not in {*flow, *kept}]
     rate, decay = config.learning_rate, config.weight_decay
     return torch.optim.AdamW(
         [
@@ -165,10 +171,6 @@ def _optimizer(network: Network, config: CRLConfig) -> torch.optim.Optimizer:
             {"params": flow, "lr": _FLOW_RATE * rate, "weight_decay": 0.0},
         ]
     )
-
-
-def _state(network: Network) -> dict[str, Tensor]:
-    return {name: value.clone() for name, value in network.state_dict().items()}
 
 
 def _arrays(batch: Batch) -> list[NDArray[np.float32]]:

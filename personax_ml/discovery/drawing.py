@@ -26,7 +26,7 @@ def draw_graph(edges: pl.DataFrame, names: Sequence[str], title: str = "") -> "F
     Parameters
     ----------
     edges : DataFrame
-        Edges as `latent_graph` returns them.
+        Edges as `latent_graph` returns them; a column `frequency` is written on them.
     names : sequence of str
         All latents, also those without an edge.
     title : str
@@ -64,7 +64,8 @@ def as_networkx(edges: pl.DataFrame, names: Sequence[str]) -> "nx.DiGraph":
     graph = nx.DiGraph()
     graph.add_nodes_from((name, {"block": name.rpartition("_")[0] or name}) for name in names)
     for edge in edges.iter_rows(named=True):
-        graph.add_edge(edge["source"], edge["target"], kind=edge["kind"], strength=edge["strength"])
+        values = {key: edge[key] for key in ("kind", "strength", "frequency") if key in edge}
+        graph.add_edge(edge["source"], edge["target"], **values)
     return graph
 
 
@@ -141,3 +142,8 @@ def _draw_edges(
             arrowstyle="-|>" if edge["kind"] == "directed" else "-",
             connectionstyle=f"arc3,rad={bow}",
         )  # fmt: skip
+        if "frequency" in edge:
+            nx.draw_networkx_edge_labels(
+                graph, positions, {(source, target): f"{edge['frequency']:.0%}"}, ax=axes,
+                font_size=7, rotate=False, label_pos=0.68, connectionstyle=f"arc3,rad={bow}",
+            )  # fmt: skip

@@ -4,8 +4,9 @@ Belongs here: constraint-based search (PC) and the table of edges it ends in. Do
 here: drawing and export (`drawing`).
 """
 
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 import polars as pl
@@ -25,6 +26,14 @@ EDGE_COLUMNS = {
 }
 """Columns of a table of edges."""
 
+Test = Literal["fisherz", "kci", "rcit"]
+"""Fisher's z of partial correlations, or the kernel tests of Zhang and of Strobl et al."""
+
+TEST_NAMES = {"fisherz": "Fisher z", "kci": "KCI", "rcit": "RCIT"}
+
+_MOST_ROWS = {"kci": 500, "rcit": 5000}
+"""The kernel tests see a random part of more rows: KCI's cost grows with their cube."""
+
 _LEAST_ROWS_PER_LATENT = 3
 _COLLINEAR = 1e-9
 
@@ -35,8 +44,10 @@ def latent_graph(
     tiers: Sequence[Sequence[str]] = (),
     names: Sequence[str] = (),
     doubt: Mapping[str, float] | None = None,
+    test: Test = "fisherz",
+    random_state: int = 0,
 ) -> pl.DataFrame:
-    """Estimate a graph over latents by the PC algorithm with Fisher's z-test.
+    """Estimate a graph over latents by the PC algorithm.
 
     Parameters
     ----------
@@ -55,6 +66,11 @@ def latent_graph(
         shared factors. A posterior mean is a function of what it was inferred from, and would
         seem to explain it without remainder; its variance is raised by the square of the doubt,
         to what a draw from the posterior has.
+    test : {"fisherz", "kci", "rcit"}
+        Test of conditional independence: the first sees linear dependence only and is fast, the
+        others see any; KCI takes at most 500 rows, RCIT 5,000.
+    random_state : int
+        Seed of RCIT's features, of the choice of rows and of draws from the posterior.
 
     Returns
     -------
@@ -65,10 +81,11 @@ def latent_graph(
 
     Notes
     -----
-    PC with a linear test: Spirtes and Glymour 1991. It assumes that no common cause of two
-    latents is missing; an edge may stand for one.
+    PC: Spirtes and Glymour 1991. It assumes that no common cause of two latents is missing; an
+    edge may stand for one. KCI: Zhang et al. 2011; RCIT: Strobl et al. 2019; the tests are
+    causal-learn's.
     """
-    frame = _complete(latents, names)
+    frame = complete_rows(latents, names)
     n = frame.height
     if frame.width < 2 or n < _LEAST_ROWS_PER_LATENT * frame.width + 4:
         return pl.DataFrame(schema=EDGE_COLUMNS)
@@ -77,25 +94,19 @@ def latent_graph(
     columns = [frame.columns[j] for j in kept]
     if len(columns) < 2:
         return pl.DataFrame(schema=EDGE_COLUMNS)
-    from causallearn.search.ConstraintBased.PC import pc
-
     covariance = covariance[np.ix_(kept, kept)]
     root = np.sqrt(np.diag(covariance))
     correlation = covariance / np.outer(root, root)
-    result = pc(
-        _rows_with_correlation(correlation, n),
-        alpha=alpha,
-        indep_test="fisherz",
-        background_knowledge=_background(columns, tiers),
-        verbose=False,
-        show_progress=False,
-        node_names=columns,
-    )
+    if test == "fisherz":
+        data = _rows_with_correlation(correlation, n)
+    else:
+        data = _rows_drawn(frame.select(columns), doubt or {}, _MOST_ROWS[test], random_state)
+    graph = _pc(data, alpha, test, _background(columns, tiers), columns, random_state)
     strength = np.abs(partial_correlations(correlation))
-    method = f"PC, Fisher z, alpha {alpha:g}" + (", tiers" if tiers else "")
+    method = f"PC, {TEST_NAMES[test]}, alpha {alpha:g}" + (", tiers" if tiers else "")
     rows = [
         (columns[i], columns[j], kind, float(strength[i, j]), method)
-        for i, j, kind in _edges(result.G.graph)
+        for i, j, kind in _edges(graph)
     ]
     return pl.DataFrame(rows, schema=EDGE_COLUMNS, orient="row")
 
@@ -132,7 +143,9 @@ def partial_correlations(correlation: Floats) -> Floats:
     return partial
 
 
-def _complete(latents: pl.DataFrame | NDArray[np.floating], names: Sequence[str]) -> pl.DataFrame:
+def complete_rows(
+    latents: pl.DataFrame | NDArray[np.floating], names: Sequence[str]
+) -> pl.DataFrame:
     """Return the rows without a missing value."""
     if not isinstance(latents, pl.DataFrame):
         schema = list(names) or [f"z_{i + 1}" for i in range(latents.shape[1])]
@@ -165,6 +178,54 @@ def _rows_with_correlation(correlation: Floats, n: int) -> Floats:
     values, vectors = np.linalg.eigh(correlation)
     rows: Floats = white @ (vectors * np.sqrt(np.maximum(values, 0))).T
     return rows
+
+
+def _rows_drawn(
+    frame: pl.DataFrame, doubt: Mapping[str, float], most: int, random_state: int
+) -> Floats:
+    """Return at most so many rows; doubted latents as draws from their posterior."""
+    rng = np.random.default_rng(random_state)
+    rows = frame.to_numpy().astype(np.float64)
+    rows = rows[np.sort(rng.permutation(len(rows))[:most])]
+    deviation = [doubt.get(name, 0.0) for name in frame.columns]
+    drawn: Floats = rows + rng.standard_normal(rows.shape) * deviation
+    return drawn
+
+
+def _pc(
+    data: Floats,
+    alpha: float,
+    test: Test,
+    knowledge: "BackgroundKnowledge | None",
+    names: list[str],
+    random_state: int,
+) -> NDArray[np.int_]:
+    """Run causal-learn's PC; return its matrix of end marks."""
+    from causallearn.search.ConstraintBased.PC import pc
+
+    with _seeded(random_state):
+        result = pc(
+            data,
+            alpha=alpha,
+            indep_test=test,
+            background_knowledge=knowledge,
+            verbose=False,
+            show_progress=False,
+            node_names=names,
+        )
+    graph: NDArray[np.int_] = result.G.graph
+    return graph
+
+
+@contextmanager
+def _seeded(seed: int) -> Iterator[None]:
+    """Seed NumPy's global generator, from which causal-learn's RCIT draws, and put it back."""
+    state = np.random.get_state()  # noqa: NPY002
+    np.random.seed(seed)  # noqa: NPY002
+    try:
+        yield
+    finally:
+        np.random.set_state(state)  # noqa: NPY002
 
 
 def _edges(graph: NDArray[np.int_]) -> list[tuple[int, int, str]]:

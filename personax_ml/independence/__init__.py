@@ -11,7 +11,13 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from personax_ml.independence.api import chi2, dcor, gsq, hsic, independence_tests, kci, rcit
     from personax_ml.independence.columns import Column, ColumnError, VariableSpec, encode
-    from personax_ml.independence.grid import independence_grid
+    from personax_ml.independence.counts import (
+        add_counts,
+        count_people,
+        subtract_counts,
+        tables_of,
+    )
+    from personax_ml.independence.grid import grid_from_tables, independence_grid
     from personax_ml.independence.results import TestResult
     from personax_ml.independence.run import run_tests
     from personax_ml.independence.sources import (
@@ -19,15 +25,18 @@ if TYPE_CHECKING:
         strata_from_counts,
         strata_from_query,
     )
+    from personax_ml.independence.strengths import Strength, strength
     from personax_ml.independence.tables import Strata, Table, crosstab, stratify, unconditional
 
 _HOME = {
     **dict.fromkeys(("chi2", "dcor", "gsq", "hsic", "independence_tests", "kci", "rcit"), "api"),
     **dict.fromkeys(("Column", "ColumnError", "VariableSpec", "encode"), "columns"),
-    "independence_grid": "grid",
+    **dict.fromkeys(("add_counts", "count_people", "subtract_counts", "tables_of"), "counts"),
+    **dict.fromkeys(("grid_from_tables", "independence_grid"), "grid"),
     "TestResult": "results",
     "run_tests": "run",
     **dict.fromkeys(("count_query", "strata_from_counts", "strata_from_query"), "sources"),
+    **dict.fromkeys(("Strength", "strength"), "strengths"),
     **dict.fromkeys(("Strata", "Table", "crosstab", "stratify", "unconditional"), "tables"),
 }
 
@@ -35,14 +44,18 @@ __all__ = [
     "Column",
     "ColumnError",
     "Strata",
+    "Strength",
     "Table",
     "TestResult",
     "VariableSpec",
+    "add_counts",
     "chi2",
+    "count_people",
     "count_query",
     "crosstab",
     "dcor",
     "encode",
+    "grid_from_tables",
     "gsq",
     "hsic",
     "independence_grid",
@@ -53,6 +66,9 @@ __all__ = [
     "strata_from_counts",
     "strata_from_query",
     "stratify",
+    "strength",
+    "subtract_counts",
+    "tables_of",
     "unconditional",
 ]
 

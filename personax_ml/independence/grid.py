@@ -4,7 +4,7 @@ Belongs here: which combinations are tested, multiplicity, and turning failures 
 Does not belong here: any statistic.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import product
 from typing import get_args
 
@@ -14,7 +14,13 @@ import polars as pl
 from personax_ml.independence.columns import Column, ColumnError, FloatArray, VariableSpec, encode
 from personax_ml.independence.profiles import Kernels, Profile
 from personax_ml.independence.results import TestResult, failure
-from personax_ml.independence.run import DISCRETE_TESTS, PAPER_TESTS_GIVEN, TESTS, run_tests
+from personax_ml.independence.run import (
+    DISCRETE_TESTS,
+    PAPER_TESTS_GIVEN,
+    TESTS,
+    require_known,
+    run_tests,
+)
 from personax_ml.independence.tables import Strata, crosstab, stratify, unconditional
 
 PAPER_TESTS = ("kci", "rcit", "hsic", "chi2", "gsq")
@@ -23,7 +29,13 @@ PAPER_TESTS = ("kci", "rcit", "hsic", "chi2", "gsq")
 TRAIT = VariableSpec("ordinal", discrete=True)
 """What a trait score is: 1, 1.5, 2, 2.5 and 3 are ordered categories."""
 
+TableKey = tuple[str, str, str | None, str]
+"""Rater, trait, condition and variable of a table."""
+
 _KEYS = ("profile", "rater", "given", "trait", "variable")
+
+FAMILY = ("profile", "rater", "given", "test")
+"""What the tests of one family share, over which q-values control the false discovery rate."""
 
 SCHEMA: dict[str, type[pl.DataType]] = {
     "profile": pl.String,
@@ -91,54 +103,87 @@ def independence_grid(
         profile, rater, condition and test. Where a test cannot be made, `status` says why,
         `warning` explains, and there is no p-value.
     """
-    unknown = sorted(set(tests) - set(TESTS))
-    if unknown:
-        raise ValueError(f"tests: unknown {', '.join(unknown)}; choose from {', '.join(TESTS)}")
     for condition in given:
         if condition is not None and not (condition in kinds and kinds[condition].discrete):
             raise ValueError(f"given: {condition} is not among the discrete variables of kinds")
     people = variables.select("person_id").with_row_index("row")
     if people["person_id"].n_unique() != len(people):
         raise ValueError("variables: a person_id occurs more than once; keep one row per person")
-    wanted = {
-        (profile, condition, name): _applicable(tests, profile, spec, condition)
-        for profile, condition, (name, spec) in product(profiles, given, kinds.items())
-        if name != condition
-    }
-    needed = {c for key, value in wanted.items() if value for c in key[1:] if c is not None}
-    columns = {name: _encoded(variables, name, kinds[name]) for name in kinds if name in needed}
+    columns = {name: _encoded(variables, name, spec) for name, spec in kinds.items()}
+
+    def tables() -> Iterator[tuple[TableKey, Strata | ColumnError]]:
+        for (rater, trait), column in _trait_columns(scores, people):
+            for condition, name in product(given, kinds):
+                if name != condition and _tests_of(profiles, tests, kinds[name], condition):
+                    conditioned = None if condition is None else columns[condition]
+                    key = (rater, trait, condition, name)
+                    yield key, _strata(column, columns[name], conditioned)
+
+    return grid_from_tables(
+        tables(), kinds, profiles=profiles, tests=tests, seed=seed, alpha=alpha, advance=advance
+    )
+
+
+def grid_from_tables(
+    tables: Iterable[tuple[TableKey, Strata | ColumnError]],
+    kinds: Mapping[str, VariableSpec],
+    *,
+    profiles: Sequence[Profile] = get_args(Profile),
+    tests: Sequence[str] = PAPER_TESTS,
+    seed: int,
+    alpha: float = 0.05,
+    advance: Callable[[int], None] | None = None,
+) -> pl.DataFrame:
+    """Test tables that have been counted.
+
+    Parameters
+    ----------
+    tables : iterable of (rater, trait, condition, variable), Strata
+        What to test, under the key that its rows get; a `ColumnError` in place of a table that
+        cannot be made becomes the status of its tests.
+    kinds, profiles, tests, seed, alpha
+        As of `independence_grid`.
+    advance : callable, optional
+        Called with 1 after each table.
+
+    Returns
+    -------
+    DataFrame
+        As of `independence_grid`.
+    """
+    require_known("tests", tests, TESTS)
+    require_known("profiles", profiles, get_args(Profile))
     kernels = Kernels()
     keys: list[tuple[str, str, str | None, str, str]] = []
     results: list[TestResult] = []
-    for (rater, trait), trait_column in _trait_columns(scores, people):
-        for condition, name in product(given, kinds):
-            chosen = {p: t for p in profiles if (t := wanted.get((p, condition, name)))}
-            if chosen:
-                conditioned = None if condition is None else columns[condition]
-                strata = _strata(trait_column, columns[name], conditioned)
-                for profile, names in chosen.items():
-                    made = (
-                        [failure(test, strata.status, str(strata)) for test in names]
-                        if isinstance(strata, ColumnError)
-                        else run_tests(strata, profile, names, seed=seed, kernels=kernels)
-                    )
-                    results.extend(made)
-                    keys.extend([(profile, rater, condition, trait, name)] * len(made))
-            if advance is not None:
-                advance(1)
-    return _tidy(keys, results, alpha)
+    for (rater, trait, condition, name), strata in tables:
+        for profile, chosen in _tests_of(profiles, tests, kinds[name], condition).items():
+            made = (
+                [failure(test, strata.status, str(strata)) for test in chosen]
+                if isinstance(strata, ColumnError)
+                else run_tests(strata, profile, chosen, seed=seed, kernels=kernels)
+            )
+            results.extend(made)
+            keys.extend([(profile, rater, condition, trait, name)] * len(made))
+        if advance is not None:
+            advance(1)
+    return with_q_values(_tidy(keys, results, alpha))
 
 
-def _applicable(
-    tests: Sequence[str], profile: Profile, spec: VariableSpec, given: str | None
-) -> list[str]:
-    """Return the tests that are made for a variable."""
-    return [
-        test
-        for test in tests
-        if (spec.discrete or test not in DISCRETE_TESTS)
-        and (given is None or profile != "paper" or test in PAPER_TESTS_GIVEN)
-    ]
+def _tests_of(
+    profiles: Sequence[Profile], tests: Sequence[str], spec: VariableSpec, given: str | None
+) -> dict[Profile, list[str]]:
+    """Return the tests that are made for a variable, by profile, profiles without any left out."""
+    chosen = {
+        profile: [
+            test
+            for test in tests
+            if (spec.discrete or test not in DISCRETE_TESTS)
+            and (given is None or profile != "paper" or test in PAPER_TESTS_GIVEN)
+        ]
+        for profile in profiles
+    }
+    return {profile: names for profile, names in chosen.items() if names}
 
 
 def _encoded(frame: pl.DataFrame, name: str, spec: VariableSpec) -> Column | ColumnError:
@@ -187,17 +232,10 @@ def _tidy(
     results: Sequence[TestResult],
     alpha: float,
 ) -> pl.DataFrame:
-    p_values = np.array([np.nan if r.p_value is None else r.p_value for r in results])
-    families: dict[tuple[str, str, str | None, str], list[int]] = {}
-    for i, ((profile, rater, given, _, _), result) in enumerate(zip(keys, results, strict=True)):
-        families.setdefault((profile, rater, given, result.name), []).append(i)
-    q_values = np.empty(len(results))
-    for members in families.values():
-        q_values[members] = benjamini_hochberg(p_values[members])
     columns = {
         **dict(zip(_KEYS, zip(*keys, strict=True) if keys else [()] * len(_KEYS), strict=True)),
         "test": [result.name for result in results],
-        "q_value": [None if np.isnan(q) else q for q in q_values.tolist()],
+        "q_value": [None] * len(results),
         "dependent": [None if r.p_value is None else r.p_value < alpha for r in results],
     }
     columns |= {
@@ -206,6 +244,17 @@ def _tidy(
         if name not in columns
     }
     return pl.DataFrame(columns, schema=SCHEMA)
+
+
+def with_q_values(grid: pl.DataFrame) -> pl.DataFrame:
+    """Return a grid with the q-values that its p-values give, family by family."""
+    p_values = grid["p_value"].to_numpy()
+    q_values = np.full(len(p_values), np.nan)
+    families = grid.select(FAMILY).with_row_index("row").group_by(FAMILY).agg("row")
+    for members in families["row"]:
+        rows = members.to_numpy()
+        q_values[rows] = benjamini_hochberg(p_values[rows])
+    return grid.with_columns(pl.Series("q_value", q_values, nan_to_null=True))
 
 
 def benjamini_hochberg(p_values: FloatArray) -> FloatArray:

@@ -25,11 +25,11 @@ def gamma_log_sf(statistic: ArrayLike, shape: ArrayLike, scale: ArrayLike) -> Fl
     Where the probability underflows, the first terms of Legendre's continued fraction of the
     upper incomplete gamma function give the logarithm directly.
     """
-    x = np.maximum(np.asarray(statistic, dtype=float) / scale, 0.0)
+    x = np.maximum(np.divide(statistic, scale), 0.0)
     a = np.asarray(shape, dtype=float)
     tail = np.asarray(gammaincc(a, x))
-    log_tail: FloatArray = np.array(np.log(np.maximum(tail, _UNDERFLOW)))
     far = tail < _UNDERFLOW
+    log_tail: FloatArray = np.log(tail, out=np.zeros(tail.shape), where=~far)
     if far.any():
         x_far, a_far = np.broadcast_to(x, tail.shape)[far], np.broadcast_to(a, tail.shape)[far]
         fraction = x_far + 2 * _TERMS + 1.0 - a_far

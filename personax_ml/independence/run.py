@@ -4,8 +4,8 @@ Belongs here: what is decided per table. Does not belong here: what is decided p
 """
 
 import zlib
-from collections.abc import Sequence
-from typing import Literal
+from collections.abc import Iterable, Sequence
+from typing import Literal, get_args
 
 import numpy as np
 
@@ -68,7 +68,15 @@ def run_tests(
     -------
     list of TestResult
         In the order of `tests`. A test that cannot be made has a status other than "ok".
+
+    Raises
+    ------
+    ValueError
+        If there is no such test, profile or null.
     """
+    require_known("tests", tests, TESTS)
+    require_known("profile", (profile,), get_args(Profile))
+    require_known("null", (null,), get_args(Null))
     problem = untestable(strata)
     if problem is not None:
         return [failure(test, *problem, n=strata.pooled.n) for test in tests]
@@ -94,6 +102,15 @@ def run_tests(
         ready.result(n, share, permuted.get(test)) if isinstance(ready, Prepared) else ready
         for test, ready in prepared.items()
     ]
+
+
+def require_known(option: str, chosen: Iterable[str], known: Sequence[str]) -> None:
+    """Raise ValueError if an option has a value that there is not."""
+    unknown = [value for value in chosen if value not in known]
+    if unknown:
+        raise ValueError(
+            f"{option}: unknown {', '.join(map(repr, unknown))}; choose from {', '.join(known)}"
+        )
 
 
 def uses_permutation(test: Prepared, strata: Strata, profile: Profile, null: Null) -> bool:
@@ -131,7 +148,7 @@ def prepare(test: str, strata: Strata, profile: Profile, seed: int, kernels: Ker
             return prepare_gsq(strata, profile)
         case "dcor":
             return prepare_dcor(strata)
-    raise ValueError(f"test: unknown {test}; choose from {', '.join(TESTS)}")
+    raise ValueError(f"tests: unknown {test!r}; choose from {', '.join(TESTS)}")
 
 
 def untestable(strata: Strata) -> tuple[str, str] | None:

@@ -124,9 +124,10 @@ def crosstab(x: Column, y: Column, cells: IntArray | None = None) -> Table:
         present = np.flatnonzero((x_codes >= 0) & (y_codes >= 0))
         x_codes, y_codes = x_codes[present], y_codes[present]
         weights = None if cells is None else cells[present]
-    keys = x_codes * ky + y_codes
+    keys = x_codes * ky
+    keys += y_codes
     if kx * ky <= 4 * len(x) + 4096:
-        counts = np.bincount(keys, weights, kx * ky).astype(np.int64)
+        counts = np.bincount(keys, weights, kx * ky).astype(np.int64, copy=False)
         keys = np.flatnonzero(counts)
         sums = counts[keys]
     elif weights is None:
@@ -135,7 +136,7 @@ def crosstab(x: Column, y: Column, cells: IntArray | None = None) -> Table:
         keys, sums = _summed(keys, weights)
     total = len(x) if cells is None else int(cells.sum())
     missing = total - int(sums.sum())
-    return _without_empty(x.axis, y.axis, keys // ky, keys % ky, sums, missing)
+    return _without_empty(x.axis, y.axis, *np.divmod(keys, ky), sums, missing)
 
 
 @dataclass(frozen=True, eq=False)
@@ -250,9 +251,10 @@ def _without_empty(
 
 
 def _used(axis: Axis, at: IntArray) -> tuple[Axis, IntArray]:
-    used = np.bincount(at, minlength=len(axis)) > 0
-    if used.all():
+    occurrences = np.bincount(at, minlength=len(axis))
+    if occurrences.all():
         return axis, at
+    used = occurrences > 0
     return Axis(axis.name, axis.spec, axis.values[used]), (np.cumsum(used) - 1)[at]
 
 
@@ -263,7 +265,7 @@ def _canonical(
     if (sums < 0).any():
         raise ValueError(f"{x.name} by {y.name}: cannot take out rows that were never counted")
     keys, sums = keys[sums > 0], sums[sums > 0]
-    return _without_empty(x, y, keys // max(len(y), 1), keys % max(len(y), 1), sums, missing)
+    return _without_empty(x, y, *np.divmod(keys, max(len(y), 1)), sums, missing)
 
 
 def _combined(first: Table, second: Table, sign: int) -> Table:

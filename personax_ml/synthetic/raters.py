@@ -12,9 +12,15 @@ independently of everything else. With probability `abstention` it says that it 
 of a half it picks the words: nine descriptions and, offset by half a step, eight pieces of
 evidence. The text therefore carries the factor much more finely than the score. Raters never see
 a bio.
+
+Asked the same once more, a rater reads anew: `wobble_r * e'` is added, more of it where it is to
+answer in words. On a five-point scale the cuts lie at a half and at one and a half times the
+caution. About somebody without a name it knows only the group: with probability `guessing` it
+takes the group's mean factor for the person's, otherwise it cannot tell.
 """
 
-from collections.abc import Mapping
+from bisect import bisect
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 
@@ -23,6 +29,9 @@ from personax_ml.synthetic.streams import normals, uniforms
 from personax_ml.synthetic.worlds import TRAITS
 
 _STEP = 0.5
+_IN_WORDS = 1.6
+"""How much more a rater wavers when it is to answer in words."""
+
 _GOOD = {"agreeableness": 1.0, "conscientiousness": 0.5, "neuroticism": -1.0}
 """Which way flattery moves a reading."""
 
@@ -45,6 +54,10 @@ class SimulatedRater:
         How far from the middle a reading must lie to be scored low or high.
     abstention : float
         Probability that it finds too little information about a trait.
+    wobble : float
+        Standard deviation of what changes when it is asked the same again.
+    guessing : float
+        Probability that it judges somebody by the group alone.
     """
 
     name: str
@@ -53,8 +66,19 @@ class SimulatedRater:
     noise: float
     caution: float
     abstention: float
+    wobble: float = 0.0
+    guessing: float = 0.0
 
-    def answer(self, trait_factors: Mapping[str, float], seed: int) -> dict[str, str | int]:
+    def answer(
+        self,
+        trait_factors: Mapping[str, float],
+        seed: int,
+        *,
+        levels: int = 3,
+        in_words: bool = False,
+        again: str = "",
+        by_group: bool = False,
+    ) -> dict[str, str | int]:
         """Rate one person.
 
         Parameters
@@ -65,12 +89,27 @@ class SimulatedRater:
         seed : int
             The person's seed (`person_seed`); the answer depends on it, the factors and the
             rater.
+        levels : {3, 5}
+            Points of the scale.
+        in_words : bool
+            Whether the scores are asked for as words (the result holds numbers all the same).
+        again : str
+            Which repetition of the question it is; the first has no name.
+        by_group : bool
+            Whether the factors are means of the person's group, for want of a name.
 
         Returns
         -------
         dict
-            `<trait>_text` and `<trait>_score` (0 insufficient information, 1 low to 3 high).
+            `<trait>_text` and `<trait>_score` (0 insufficient information, 1 low to 3 or 5 high).
         """
+        cuts = [c * self.caution for c in ((-1, 1) if levels == 3 else (-1.5, -0.5, 0.5, 1.5))]
+        abstention = 1 - self.guessing if by_group else self.abstention
+        wobbles: Sequence[float] = (0.0,) * len(TRAITS)
+        if again:
+            scatter = self.wobble * (_IN_WORDS if in_words else 1.0)
+            drawn = normals(seed, "rater", self.name, again, count=len(TRAITS))
+            wobbles = [scatter * float(e) for e in drawn]
         errors = normals(seed, "rater", self.name, count=len(TRAITS))
         choices = uniforms(seed, "rater", self.name, "wording", count=3 * len(TRAITS))
         answer: dict[str, str | int] = {}
@@ -80,13 +119,14 @@ class SimulatedRater:
                 + self.bias
                 + self.desirability * _GOOD.get(trait, 0.0)
                 + self.noise * float(errors[i])
+                + float(wobbles[i])
             )
             unknown, opening, continuation = (float(u) for u in choices[3 * i : 3 * i + 3])
-            if unknown < self.abstention:
+            if unknown < abstention:
                 text, score = ABSTENTIONS[self.name].format(trait=trait), 0
             else:
                 text = self._words(trait, reading, opening, continuation)
-                score = 2 + (reading > self.caution) - (reading < -self.caution)
+                score = 1 + bisect(cuts, reading)
             answer[f"{trait}_text"] = text
             answer[f"{trait}_score"] = score
         return answer
@@ -114,9 +154,36 @@ SIMULATED_RATERS: Mapping[str, SimulatedRater] = MappingProxyType(
     {
         rater.name: rater
         for rater in (
-            SimulatedRater("chatgpt", 0.05, 0.15, noise=0.35, caution=0.55, abstention=0.02),
-            SimulatedRater("gemini", 0.0, 0.0, noise=0.4, caution=0.45, abstention=0.04),
-            SimulatedRater("llama", -0.05, 0.25, noise=0.5, caution=0.65, abstention=0.07),
+            SimulatedRater(
+                "chatgpt",
+                0.05,
+                0.15,
+                noise=0.35,
+                caution=0.55,
+                abstention=0.02,
+                wobble=0.1,
+                guessing=0.15,
+            ),
+            SimulatedRater(
+                "gemini",
+                0.0,
+                0.0,
+                noise=0.4,
+                caution=0.45,
+                abstention=0.04,
+                wobble=0.15,
+                guessing=0.3,
+            ),
+            SimulatedRater(
+                "llama",
+                -0.05,
+                0.25,
+                noise=0.5,
+                caution=0.65,
+                abstention=0.07,
+                wobble=0.25,
+                guessing=0.7,
+            ),
         )
     }
 )

@@ -55,9 +55,10 @@ def _png(picture: bytes) -> bytes:
 
 def measure(home: Path | None) -> dict[str, Any]:
     """Write the report once and return what that took."""
-    from personax_assets.report.collect import collect_all, run_info
+    from personax_assets.report.collect import collect_all, collect_comparison, run_info
     from personax_assets.report.write import write_report
 
+    comparison = None
     if home is None:
         info, reports = made_up()
     started, cpu = time.monotonic(), time.process_time()
@@ -67,8 +68,9 @@ def measure(home: Path | None) -> dict[str, Any]:
 
         resources = build_resources(home=Home(home))
         info, reports = run_info(resources), collect_all(resources)
+        comparison = collect_comparison(resources)
     with tempfile.TemporaryDirectory() as folder:
-        write_report(Path(folder), info, reports)
+        write_report(Path(folder), info, reports, comparison)
         seconds, cpu_seconds = time.monotonic() - started, time.process_time() - cpu
         sizes = {page.name: page.stat().st_size for page in sorted(Path(folder).iterdir())}
     return {

@@ -45,6 +45,9 @@ class Meter:
                 "rows": record.rows,
             }
 
+    def noted(self, sentence: str) -> None:
+        """Nothing to note."""
+
     def advanced(self, label: str, done: int, total: int) -> None:
         """Nothing to note."""
 

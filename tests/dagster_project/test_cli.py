@@ -16,7 +16,7 @@ import polars as pl
 import pytest
 
 from dagster_project.build import build_resources
-from dagster_project.cli.run import _complain, chosen_sub_datasets
+from dagster_project.cli.run import chosen_sub_datasets, complain
 from dagster_project.graph import stages_of
 from personax_assets.datasets import ATHLEPERSONA
 from personax_assets.resources import SourceConfig
@@ -43,7 +43,8 @@ def complaint(run: "subprocess.CompletedProcess[str]") -> str:
 
 
 @pytest.mark.parametrize(
-    "command", ["run", "refresh", "ui", "models", "latents", "report", "doctor"]
+    "command",
+    ["run", "refresh", "ui", "models", "person", "calibrate", "latents", "report", "doctor"],
 )
 def test_every_command_explains_itself(tmp_path: Path, command: str) -> None:
     run = personax(tmp_path, command, "--help")
@@ -93,6 +94,21 @@ def test_sources_that_are_described_wrongly(tmp_path: Path, yaml: str, said: str
     (tmp_path / "source.yaml").write_text(yaml)
     line = complaint(personax(tmp_path, "run", "--source", str(tmp_path / "source.yaml")))
     assert said in line
+
+
+def test_terms_of_a_release_are_shown_until_they_are_accepted(tmp_path: Path) -> None:
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "LICENSE").write_text("For Sundays only.")
+    (tmp_path / "data" / "people.csv").write_text("id,lg\n1,NBA\n")
+    path = tmp_path / "release.yaml"
+    path.write_text(
+        "kind: release\ndataset: athlepersona\nfolder: data\n"
+        "columns: {source_id: id, league: {from: lg, values: {NBA: NBA}}}\n"
+    )
+    run = personax(tmp_path / "home", "run", "--source", str(path))
+    assert "For Sundays only." in run.stdout
+    assert "add the line 'accepted_terms: " in complaint(run)
+    assert not (tmp_path / "home" / "sources.json").exists(), "the home is not bound yet"
 
 
 def test_options_that_contradict_each_other(tmp_path: Path) -> None:
@@ -280,13 +296,13 @@ def test_a_failed_run_ends_with_what_failed_what_is_safe_and_how_to_go_on(
     monkeypatch.setattr(sys, "argv", [".venv/bin/personax", "run", "--dataset", "athlepersona"])
     stages = [s for s in stages_of(build_resources()) if s.layout.sub == ATHLEPERSONA]
     records = {s.key: StageRecord(s.key, "ok", {}) for s in stages if s.name != "report"}
-    assert _complain(stages[:-1], records) == 0
+    assert complain(stages[:-1], records) == 0
     assert capsys.readouterr().err == ""
     reason = "gemini has no answer for 12 of 420 people (quota 12)"
     records["athlepersona/trait_texts_gemini"] = StageRecord(
         "athlepersona/trait_texts_gemini", "degraded", {}, reason
     )
-    assert _complain(stages, records) == 1
+    assert complain(stages, records) == 1
     lines = capsys.readouterr().err.splitlines()
     assert lines[0] == f"personax: athlepersona/trait_texts_gemini degraded: {reason}"
     assert lines[1] == "personax: not run for that reason: athlepersona/report"

@@ -41,7 +41,7 @@ def test_assets_and_groups_are_those_of_the_contract(defs: dg.Definitions) -> No
         for sub in ("athlepersona", "celebpersona")
         for group, names in PER_SUB_DATASET.items()
         for name in names
-    }
+    } | {"comparison/level1": "comparison"}
     assert {key: groups[key] for key in expected} == expected
 
 
@@ -69,10 +69,15 @@ def test_jobs(defs: dg.Definitions) -> None:
         layer = defs.resolve_job_def(job).asset_layer
         return {key.to_user_string() for key in layer.selected_asset_keys}
 
-    assert keys("bootstrap") == everything
+    studies = {key for key in everything if "/prompt_" in key}
+    assert keys("calibrate_prompts") == studies
+    assert len(studies) == 4
+    assert keys("bootstrap") == everything - studies
     assert "athlepersona/crl_model" not in keys("refresh_athletes")
     assert {"athlepersona/raw_bios", "athlepersona/latents"} <= keys("refresh_athletes")
-    assert all(key.startswith("celebpersona/") for key in keys("refresh_celebs"))
+    celebs = {key for key in keys("refresh_celebs") if not key.startswith("celebpersona/")}
+    assert celebs == {"comparison/level1"}
+    assert "comparison/level1" in keys("refresh_athletes")
     assert {"athlepersona/crl_model", "celebpersona/crl_model"} <= keys("train_crl")
 
 

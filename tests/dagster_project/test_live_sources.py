@@ -16,11 +16,14 @@ from dagster_project.graph import stages_of
 from dagster_project.home import Home
 from dagster_project.profiles import sources_of
 from personax_assets.datasets import ATHLEPERSONA, CELEBPERSONA, SubDataset
+from personax_assets.report.collect import collect
+from personax_assets.report.summary import summary_rows
 from personax_assets.resources import Resources, SourceConfig, Sources
 from personax_assets.schemas import sub_dataset_tables
 from personax_assets.stage import stale
 from personax_assets.web import Client, Polite
 from tests.loopback import Loopback, load, oxigraph, relay, served
+from tests.personax_assets.bios.celeba import copies as celeba
 from tests.personax_assets.bios.wikidata import world
 from tests.personax_assets.bios.wikidata.graph import Item, turtle
 from tests.wiki import Wiki, portrait
@@ -81,9 +84,8 @@ def brought_up_to_date(home: Home, net: Net, names: tuple[str, ...]) -> Resource
     return resources
 
 
-def table(resources: Resources, name: str) -> pl.DataFrame:
-    schema = sub_dataset_tables(ATHLEPERSONA)[name]
-    return resources.warehouse.read(f"athlepersona.{name}", schema)
+def table(resources: Resources, name: str, sub: SubDataset = ATHLEPERSONA) -> pl.DataFrame:
+    return resources.warehouse.read(sub.table(name), sub_dataset_tables(sub)[name])
 
 
 STAGES = ("raw_bios", "bios", "photographs", "face_crops")
@@ -167,6 +169,83 @@ def test_the_command(net: Net, tmp_path: Path) -> None:
     assert "8 athletes" in run.stdout
     assert "simulated raters are not asked about real people" in run.stderr
     assert net.wiki_server.requests == []
+
+
+def test_nameless_identities_have_faces_and_attributes_and_nobody_is_asked_about_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DAGSTER_HOME", str(tmp_path))
+    monkeypatch.setenv("OPENAI_API_KEY", "no-key")
+    celeba.write(tmp_path)
+    images = tmp_path / "images"
+    images.mkdir()
+    for i, name in enumerate(celeba.IMAGES):
+        (images / name).write_bytes(portrait(i))
+    description = tmp_path / "celeba.yaml"
+    description.write_text(
+        "kind: celeba\ndataset: celebpersona\nattributes: list_attr_celeba.txt\n"
+        "identities: identity_CelebA.txt\nimages: images\n"
+    )
+    config = SourceConfig(kind="celeba", file=str(description), photographs=str(images))
+    home = Home(tmp_path / "home")
+    home.prepare()
+    resources = build_resources("live", home, sources_of(home, {"celebpersona": config}))
+    names = ("raw_bios", "bios", "face_crops", "face_embeddings", "trait_texts_chatgpt")
+    launch(resources, stale(stages_of(resources), resources, {f"celebpersona/{n}" for n in names}))
+    records = resources.warehouse.stages()
+    assert {records[f"celebpersona/{name}"].status for name in names[:4]} == {"ok"}
+    asked = records["celebpersona/trait_texts_chatgpt"]
+    assert asked.status == "skipped"
+    assert "nobody can be asked about nameless public figures" in str(asked.reason)
+    assert not home.journal.exists()
+    crops = table(resources, "face_crops", CELEBPERSONA)
+    assert crops.group_by("person_id").len()["len"].sort().to_list() == [2, 3]
+    rows = dict(summary_rows(collect(resources, CELEBPERSONA)))
+    assert rows["People"] == (
+        "2 public figures, identities only: faces and attributes, no bios, no traits"
+    )
+
+
+def test_only_people_with_a_name_are_asked_about(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DAGSTER_HOME", str(tmp_path))
+    celeba.write(tmp_path, **{"people.csv": "identity,name\n7,Ann Example\n"})
+    description = tmp_path / "celeba.yaml"
+    description.write_text(
+        "kind: celeba\ndataset: celebpersona\nattributes: list_attr_celeba.txt\n"
+        "identities: identity_CelebA.txt\npeople: people.csv\n"
+    )
+    raters = tmp_path / "raters.yaml"
+    with served(lambda request: (400, {"Content-Type": "application/json"}, b"{}")) as model:
+        raters.write_text(
+            "raters:\n  - name: stub\n    model: stub\n"
+            f"    base_url: {model.url}/v1\n    prices: null\n"
+        )
+        monkeypatch.setenv("PERSONAX_RATERS", str(raters))
+        config = SourceConfig(kind="celeba", file=str(description))
+        home = Home(tmp_path / "home")
+        home.prepare()
+        resources = build_resources("live", home, sources_of(home, {"celebpersona": config}))
+        names = {f"celebpersona/{name}" for name in ("raw_bios", "bios", "trait_texts_stub")}
+        launch(resources, stale(stages_of(resources), resources, names))
+        bodies = [request.body.decode() for request in model.requests]
+    assert len(bodies) == 1
+    assert "Ann Example" in bodies[0]
+    assert table(resources, "bios", CELEBPERSONA)["name"].null_count() == 1
+
+
+def test_people_without_a_photograph_have_no_faces(
+    net: Net, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DAGSTER_HOME", str(tmp_path))
+    load(net.store, turtle([*world.things(), world.born(6000).says("P54", world.HAWKS)]))
+    resources = brought_up_to_date(Home(tmp_path / "home"), net, STAGES)
+    endings = {r.asset: (r.status, r.reason) for r in resources.warehouse.stages().values()}
+    assert endings["athlepersona/photographs"] == (
+        "skipped", "the source gives no address of a photograph of the athletes",
+    )  # fmt: skip
+    assert endings["athlepersona/face_crops"][0] == "skipped"
 
 
 @pytest.mark.parametrize("sub", [ATHLEPERSONA, CELEBPERSONA])

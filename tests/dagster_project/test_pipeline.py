@@ -12,13 +12,16 @@ import polars as pl
 import pytest
 
 from dagster_project.build import build_resources
+from dagster_project.cli.main import main
 from dagster_project.cli.run import launch
 from dagster_project.graph import stages_of
 from dagster_project.home import Home
+from dagster_project.jobs import refresh_stages
 from dagster_project.profiles import sources_of
+from personax_assets.changes import run_changes
 from personax_assets.datasets import ATHLEPERSONA, SUB_DATASETS, TRAITS
 from personax_assets.resources import Resources, SourceConfig
-from personax_assets.schemas import latent_names, sub_dataset_tables
+from personax_assets.schemas import latent_names, level1_comparison, sub_dataset_tables
 from personax_assets.stage import stale
 
 PEOPLE = {"athlepersona": 150, "celebpersona": 130}
@@ -88,6 +91,23 @@ def test_every_person_has_everything(resources: Resources, name: str) -> None:
     assert set(grid["test"]) == {"kci", "rcit", "hsic", "chi2", "gsq"}
 
 
+def test_the_comparison_is_of_the_tests_of_both(resources: Resources) -> None:
+    subs = tuple(SUB_DATASETS.values())
+    frame = resources.warehouse.read("comparison.level1", level1_comparison(subs))
+    assert set(frame["variable"]) == {
+        *("birth_year", "birth_month", "birth_day"),
+        *("latitude", "longitude", "height_cm", "weight_kg"),
+    }
+    assert set(frame["given"]) == {None, "stratum"}
+    for sub in subs:
+        tests = table(resources, f"{sub.name}.independence_tests").filter(pl.col("given").is_null())
+        key = ["profile", "rater", "trait", "variable", "test"]
+        joined = frame.filter(pl.col("given").is_null()).join(tests, on=key)
+        assert joined.height == frame["given"].null_count()
+        for name in ("n", "p_value", "effect_size"):
+            assert joined[f"{sub.name}_{name}"].equals(joined[name], null_equal=True)
+
+
 def test_no_name_reaches_an_embedding(resources: Resources) -> None:
     """Names are masked, so no text that is embedded may hold one."""
     from personax_assets.embeddings import mask_name
@@ -138,9 +158,79 @@ def test_new_people_cost_their_own_calls_only(resources: Resources, home: Home) 
     old = after.join(scores, on=["person_id", "trait"], how="semi")
     assert old.equals(scores)
     assert table(grown, "athlepersona.latents").height == PEOPLE["athlepersona"] + 4
-    untouched = [r for r in grown.warehouse.stages().values() if r.asset.startswith("celeb")]
+    untouched = [
+        r
+        for r in grown.warehouse.stages().values()
+        if r.asset.startswith("celeb") and not r.asset.endswith("/report")  # shows both
+    ]
     first = {r.asset: r.run_id for r in resources.warehouse.stages().values()}
     assert {r.asset: r.run_id for r in untouched} == {r.asset: first[r.asset] for r in untouched}
+
+
+def test_a_refresh_trains_nothing_and_new_people_get_the_champions_latents(
+    resources: Resources, home: Home
+) -> None:
+    trained = resources.warehouse.stages()["athlepersona/crl_model"].run_id
+    home.manifest.unlink()
+    n = PEOPLE["athlepersona"] + 9
+    wanted = {name: SourceConfig(people=p) for name, p in {**PEOPLE, "athlepersona": n}.items()}
+    grown = build_resources("demo", home, sources_of(home, wanted))
+    stages = refresh_stages(stages_of(grown), (ATHLEPERSONA,))
+    run_id = launch(grown, stale(stages, grown, {stage.key for stage in stages}))
+    records = grown.warehouse.stages()
+    assert records["athlepersona/crl_model"].run_id == trained
+    latents = table(grown, "athlepersona.latents")
+    assert latents.height == n
+    assert latents["model_version"].n_unique() == 1
+    changes = run_changes(records.values(), "athlepersona", run_id)
+    assert changes["calls"] == 3 * changes["new"]
+    assert (changes["retired"], changes["failed"]) == (0, 0)
+
+
+def test_one_person_is_shown_with_everything_and_its_origin(
+    resources: Resources, home: Home, capsys: pytest.CaptureFixture[str], tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    monkeypatch.setenv("PERSONAX_HOME", str(home.root))
+    monkeypatch.setenv("COLUMNS", "200")
+    person = table(resources, "athlepersona.bios").row(0, named=True)
+    shown = []
+    for wanted in (person["name"].upper(), person["person_id"], person["source_id"]):
+        assert main(["person", wanted, "--crops", str(tmp_path)]) == 0
+        shown.append(capsys.readouterr().out)
+    assert shown[0] == shown[1] == shown[2]
+    where = f"person_id = '{person['person_id']}'"
+    told = shown[0]
+    assert "simulated: an invented person" in told
+    for rater in ("chatgpt", "gemini", "llama"):
+        row = resources.warehouse.query(
+            f"SELECT * FROM athlepersona.trait_texts_{rater} WHERE {where}"
+        ).row(0, named=True)
+        assert f"{rater} (simulated rater)" in told
+        assert row["openness_text"][:60] in told
+        assert row["request_id"] in told
+    latents = resources.warehouse.query(f"SELECT * FROM athlepersona.latents WHERE {where}")
+    version = latents["model_version"][0]
+    assert f"Latents by personax-crl-athlepersona version {version}" in told
+    assert f"{latents['trait_1'][0]:.4f}" in told
+    assert (tmp_path / f"{person['person_id']}_1.png").read_bytes().startswith(b"\x89PNG")
+    for stage in ("bios", "face_crops", "trait_scores", "latents"):
+        record = resources.warehouse.stages()[f"athlepersona/{stage}"]
+        assert f"athlepersona/{stage}: last made by run {record.run_id}" in told
+
+
+def test_several_people_are_listed_by_their_ids(
+    resources: Resources, home: Home, capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    monkeypatch.setenv("PERSONAX_HOME", str(home.root))
+    assert main(["person", "a"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].endswith("people; say which one by its id:")
+    bios = table(resources, "athlepersona.bios")
+    assert lines[1].split()[0] in set(bios["person_id"])
+    assert main(["person", "nobody at all"]) == 1
+    assert "a part of the name is enough" in capsys.readouterr().err
 
 
 def test_a_rater_that_always_fails_does_not_stop_the_rest(

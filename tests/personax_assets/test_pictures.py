@@ -26,7 +26,7 @@ def shown(found: pictures.Pictures) -> tuple[str, Image.Image]:
     return match[1], Image.open(io.BytesIO(data))
 
 
-def test_places_scores_and_agreement() -> None:
+def test_places_and_scores() -> None:
     frames = REPORT.frames
     words, map_ = shown(pictures.places(ATHLEPERSONA, frames["bios"]))
     assert words == "Map of the places of 60 athletes"
@@ -34,9 +34,6 @@ def test_places_scores_and_agreement() -> None:
     words, bars = shown(pictures.score_shares(frames["trait_scores"], RATERS))
     assert "per trait and rater" in words
     assert bars.height > 200
-    words, _ = shown(pictures.agreement(frames["rater_quality"]))
-    assert "Openness 0.60" in words
-    assert "Neuroticism 0.72" in words
 
 
 def test_a_contact_sheet_shows_the_crops_it_is_given() -> None:
@@ -52,4 +49,3 @@ def test_nothing_is_drawn_of_nothing() -> None:
     nowhere = frames["bios"].with_columns(latitude=pl.lit(None, pl.Float64))
     assert pictures.places(ATHLEPERSONA, nowhere) == {}
     assert pictures.contact_sheet(ATHLEPERSONA, []) == {}
-    assert pictures.agreement(frames["rater_quality"].clear()) == {}

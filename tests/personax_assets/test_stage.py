@@ -28,7 +28,7 @@ COLUMNS = (
     Column("input_hash", "VARCHAR", "Hash."),
 )
 TABLES = {name: TableSchema(name, "A row.", ("person_id",), COLUMNS) for name in ("source", "sink")}
-LAYOUT = Layout(ATHLEPERSONA, (), TABLES)
+LAYOUT = Layout("athlepersona", (ATHLEPERSONA,), (), TABLES)
 
 
 def rows(**values: float) -> pl.DataFrame:

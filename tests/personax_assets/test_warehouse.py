@@ -3,6 +3,7 @@ import subprocess
 import sys
 import textwrap
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import polars as pl
@@ -10,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from personax_assets.errors import PersonaXError
 from personax_assets.table_schema import Column, TableSchema
 from personax_assets.warehouse import StageRecord, Warehouse, WarehouseLockedError
 
@@ -166,3 +168,20 @@ def test_a_killed_writer_loses_and_tears_nothing(tmp_path: Path) -> None:
         assert rounds["n"].to_list() == [2_000], "a table is whole"
         assert rounds["round"][0] >= last_told, "what was committed is there"
         assert warehouse.stages()["s/t"].inputs == {"round": str(rounds["round"][0])}
+
+
+def test_what_cannot_be_made_again_gains_columns_and_is_never_dropped(tmp_path: Path) -> None:
+    warehouse = Warehouse(database=str(tmp_path / "w.duckdb"))
+    key = Column("k", "VARCHAR", "Key.", nullable=False)
+    old = TableSchema("t", "A row.", ("k",), (key,), permanent=True)
+    new = replace(old, columns=(key, Column("later", "DOUBLE", "Came later.")))
+    other = replace(old, columns=(Column("k", "BIGINT", "Key."),))
+    with warehouse.transaction() as transaction:
+        transaction.upsert(old, "s.t", pl.DataFrame({"k": ["a"]}))
+    assert warehouse.read("s.t", new).rows() == [("a", None)]
+    with warehouse.transaction() as transaction:
+        transaction.upsert(new, "s.t", pl.DataFrame({"k": ["b"], "later": [1.0]}))
+    assert warehouse.read("s.t", new).rows() == [("a", None), ("b", 1.0)]
+    with pytest.raises(PersonaXError, match="cannot be made again"), warehouse.transaction() as tx:
+        tx.upsert(other, "s.t", pl.DataFrame({"k": [1]}))
+    assert warehouse.read("s.t", new).height == 2

@@ -56,15 +56,15 @@ class CleanBatch:
         Rows that could not be used, each once, with the reason.
     counts : mapping of str to int
         `rows_in` = `rows_out` + `superseded` + `quarantined`.
-    stratum : str
-        The grouping column of `bios`.
+    group : str, optional
+        The column of `bios` by which the source comes in parts of its own; None if as a whole.
     """
 
     bios: pl.DataFrame
     versions: pl.DataFrame
     quarantine: pl.DataFrame
     counts: Mapping[str, int]
-    stratum: str
+    group: str | None
 
 
 def clean_bios(raw: pl.DataFrame, sub: SubDataset, today: datetime | None = None) -> CleanBatch:
@@ -112,7 +112,7 @@ def clean_bios(raw: pl.DataFrame, sub: SubDataset, today: datetime | None = None
             "superseded": replaced + usable.height - bios.height,
             "quarantined": rejected.height,
         },
-        stratum=sub.stratum,
+        group=sub.stratum if sub.partitions else None,
     )
 
 
@@ -146,8 +146,8 @@ def _typed(raw: pl.DataFrame, sub: SubDataset, this_year: int) -> pl.DataFrame:
         pl.when(stated & ~valid.fill_null(False))
         .then(pl.lit("not degrees north and east: the country's coordinates stand in"))
         .alias("why_coordinates"),
-        pl.when(pl.col("name").is_null())
-        .then(pl.lit("no name: a person without one cannot be used"))
+        pl.when(pl.col("name").is_null() & pl.col("source_id").is_null())
+        .then(pl.lit("no name and no source id: such a person cannot be used"))
         .alias("why_name"),
         _unreadable("snapshot", "snapshot_at", "is not an ISO 8601 time").alias("why_snapshot"),
         pl.when(pl.col("written_country").is_not_null())

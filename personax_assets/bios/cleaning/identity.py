@@ -77,10 +77,14 @@ def identify(frame: pl.DataFrame, sub: SubDataset, content: Sequence[str]) -> pl
     return joined.drop("folded", "key_kind", "key")
 
 
+_quoted = json.JSONEncoder().encode
+
+
 def _person_id(sub: str, source: str, kind: str, key: str | None, folded: str) -> str:
     parts = [sub, source, key] if kind == "id" else [sub, source, folded, kind, key]
-    digest = hashlib.sha256(json.dumps(parts).encode()).hexdigest()
-    return f"{sub[0]}-{digest[:20]}"
+    # The JSON of the list; to encode it string by string takes a third of the time.
+    text = f"[{', '.join(map(_quoted, parts))}]"
+    return f"{sub[0]}-{hashlib.sha256(text.encode()).hexdigest()[:20]}"
 
 
 def _shared_ids() -> pl.Expr:

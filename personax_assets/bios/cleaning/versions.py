@@ -43,13 +43,13 @@ def distinct_versions(observed: pl.DataFrame, content: Sequence[str]) -> pl.Data
     """
     begun = pl.col("in_scope").cast(pl.Int8).cum_max().over("person_id") == 1
     observed = observed.filter(begun)
-    stayed_out = ~pl.col("in_scope") & ~pl.col("in_scope").shift().over("person_id")
+    stayed_out = ~pl.col("in_scope") & ~pl.col("in_scope").shift()
     same = pl.all_horizontal(
-        pl.col(name).eq_missing(pl.col(name).shift().over("person_id"))
-        for name in (*content, "in_scope")
+        pl.col(name).eq_missing(pl.col(name).shift()) for name in (*content, "in_scope")
     )
-    first = pl.int_range(pl.len()).over("person_id") == 0
-    return observed.filter(first | ~(same | stayed_out.fill_null(False)))
+    # The rows are sorted, so the one before is the same person's or another person's last.
+    same_person = pl.col("person_id").eq_missing(pl.col("person_id").shift())
+    return observed.filter(~(same_person & (same | stayed_out.fill_null(False))))
 
 
 def current(observed: pl.DataFrame) -> pl.DataFrame:

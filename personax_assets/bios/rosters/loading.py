@@ -131,7 +131,9 @@ def _roster(entry: Node, place: str) -> Roster:
         file=_file(entry),
         leagues=leagues,
         league_column=column,
-        fields={name: _field(name, node) for name, node in entry["fields"].items() if node.value},
+        fields={
+            name: read_field(name, node) for name, node in entry["fields"].items() if node.value
+        },
         where=tuple(_condition(node) for node in entry["where"].elements()),
         joins=tuple(_join(name, node) for name, node in _optional(entry["joins"]) if node.value),
     )
@@ -252,7 +254,8 @@ def _format(node: Node, key: str = "format") -> str | None:
     return text
 
 
-def _field(name: str, node: Node) -> Field:
+def read_field(name: str, node: Node) -> Field:
+    """Read how a field of the person is taken from a row."""
     extra = _FIELD_EXTRAS.get(name)
     value = _value(node, extras=(extra,) if extra else ())
     stated = isinstance(node.value, dict) and extra is not None and node.has(extra)

@@ -7,7 +7,7 @@ rules about the answers (`facts`), or about who is in (`source`).
 import hashlib
 import json
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import Any
@@ -185,9 +185,20 @@ class Knowledge:
             values |= answers
         return values
 
+    def _select(self, query: str, about: str, asked: Collection[str]) -> Iterator[Row]:
+        """Ask a query, and yield the rows that are about what was asked."""
+        for row in self.endpoint.select(query):
+            if row.get(about) not in asked:
+                shown = str(row.get(about))[:60]
+                raise EndpointError(
+                    f"SPARQL endpoint {self.endpoint.url}: the answer is about {shown!r}, which "
+                    "nobody asked about: check 'endpoint'"
+                )
+            yield row
+
     def _versions(self, batch: list[str]) -> dict[str, Any]:
         answers: dict[str, Any] = {item: {} for item in batch}
-        for row in self.endpoint.select(queries.versions(batch)):
+        for row in self._select(queries.versions(batch), "person", answers):
             answer = answers[str(row["person"])]
             answer["exists"] = True
             for name in ("target", "version"):
@@ -198,9 +209,9 @@ class Knowledge:
 
     def _people(self, batch: list[str]) -> dict[str, Any]:
         answers: dict[str, Any] = {i: {"labels": {}, "statements": []} for i in batch}
-        for row in self.endpoint.select(queries.labels(batch)):
+        for row in self._select(queries.labels(batch), "item", answers):
             _add_label(answers[str(row["item"])]["labels"], row)
-        for row in self.endpoint.select(queries.statements(batch)):
+        for row in self._select(queries.statements(batch), "person", answers):
             row = dict(sorted(row.items()))
             answers[str(row.pop("person"))]["statements"].append(row)
         for answer in answers.values():  # engines answer in any order
@@ -209,9 +220,9 @@ class Knowledge:
 
     def _items(self, batch: list[str]) -> dict[str, Any]:
         answers: dict[str, Any] = {i: {"labels": {}, "codes": [], "points": []} for i in batch}
-        for row in self.endpoint.select(queries.labels(batch)):
+        for row in self._select(queries.labels(batch), "item", answers):
             _add_label(answers[str(row["item"])]["labels"], row)
-        for row in self.endpoint.select(queries.places(batch)):
+        for row in self._select(queries.places(batch), "item", answers):
             for name in ("code", "point"):
                 if row.get(name):
                     answers[str(row["item"])][f"{name}s"].append(row[name])
@@ -219,10 +230,8 @@ class Knowledge:
 
     def _candidates(self, batch: list[str]) -> dict[str, Any]:
         people: dict[str, dict[str, tuple[set[str], set[str]]]] = {name: {} for name in batch}
-        for row in self.endpoint.select(queries.named(batch)):
-            named = people.get(str(row["name"]))
-            if named is None or not row["person"]:
-                continue
+        for row in self._select(queries.named(batch), "name", people):
+            named = people[str(row["name"])]
             years, occupations = named.setdefault(str(row["person"]), (set(), set()))
             if row.get("birth"):
                 years.add(str(row["birth"])[:4])

@@ -189,19 +189,46 @@ def _spectrum(axis: Axis, counts: FloatArray) -> FloatArray:
     Above 256 distinct values those of 256 groups of neighbours at their means, scaled to the
     exact trace. A nominal variable's are those of the delta kernel.
     """
-    n = float(counts.sum())
     if axis.spec.kind in ("nominal", "binary"):
         return DeltaKernel(counts).spectrum
     trace = float(counts @ _row_means(axis, counts))
-    if len(axis) > _MAX_POINTS:
-        group = ((np.cumsum(counts) - counts / 2) / n * _MAX_POINTS).astype(int)
-        sizes = np.bincount(group, counts)
-        centres = np.bincount(group, counts * axis.positions)[sizes > 0] / sizes[sizes > 0]
-        axis, counts = Axis(axis.name, axis.spec, centres), sizes[sizes > 0].astype(float)
-    means = _row_means(axis, counts)
-    centred = means[:, None] + means[None, :] - float(counts @ means) / n - _distance_matrix(axis)
-    root = np.sqrt(counts)
-    values = np.linalg.eigvalsh(root[:, None] * centred * root)
+    groups, sizes, _ = _grouped(axis, counts)
+    values = np.linalg.eigvalsh(_scaled_kernel(groups, sizes))
     values = values[values > 1e-12 * values[-1]]
     scaled: FloatArray = values * (trace / values.sum())
+    return scaled
+
+
+def distance_features(axis: Axis, counts: FloatArray) -> FloatArray:
+    """Return F, shape (k, r), F F' being minus the centred distance matrix of the values.
+
+    Above 256 distinct values, neighbours in 256 groups share the features of their mean.
+    """
+    if axis.spec.kind in ("nominal", "binary"):
+        return DeltaKernel(counts).features()
+    groups, sizes, group = _grouped(axis, counts)
+    values, vectors = np.linalg.eigh(_scaled_kernel(groups, sizes))
+    kept = values > 1e-12 * values[-1]
+    features: FloatArray = vectors[:, kept] * np.sqrt(values[kept]) / np.sqrt(sizes)[:, None]
+    return features[group]
+
+
+def _grouped(axis: Axis, counts: FloatArray) -> tuple[Axis, FloatArray, IntArray]:
+    """Return at most 256 groups of neighbours at their means, their sizes, and who is in which."""
+    if len(axis) <= _MAX_POINTS:
+        return axis, counts, np.arange(len(axis))
+    group = ((np.cumsum(counts) - counts / 2) / counts.sum() * _MAX_POINTS).astype(int)
+    used, group = np.unique(group, return_inverse=True)
+    sizes = np.bincount(group, counts, len(used)).astype(float)
+    centres = np.bincount(group, counts * axis.positions, len(used)) / sizes
+    return Axis(axis.name, axis.spec, centres), sizes, group
+
+
+def _scaled_kernel(axis: Axis, counts: FloatArray) -> FloatArray:
+    """Return minus the centred distance matrix times the roots of both counts."""
+    means = _row_means(axis, counts)
+    mean = float(counts @ means) / float(counts.sum())
+    centred = means[:, None] + means[None, :] - mean - _distance_matrix(axis)
+    root = np.sqrt(counts)
+    scaled: FloatArray = root[:, None] * centred * root
     return scaled

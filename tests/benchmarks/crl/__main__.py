@@ -9,7 +9,7 @@ import polars as pl
 from tests.benchmarks import crl
 from tests.benchmarks.crl.part import Part
 
-PARTS = ("numeric", "speed")
+PARTS = ("numeric", "images", "planted", "speed")
 
 
 def main() -> None:

@@ -1,5 +1,6 @@
 """A migrated MLflow store to copy, and a small sub-dataset with a trained champion."""
 
+import io
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
@@ -7,9 +8,10 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 import pytest
+from PIL import Image
 
 from personax_assets.analysis.measurements import MeasuredPeople, measured_people
-from personax_assets.analysis.publishing import Published, train_and_register
+from personax_assets.analysis.publishing import Published, TrainingData, train_and_register
 from personax_assets.analysis.tracking import Tracking
 from personax_assets.datasets import ATHLEPERSONA, TRAITS
 
@@ -88,10 +90,35 @@ def store(migrated: Path, tmp_path: Path) -> Tracking:
     return Tracking(f"sqlite:///{tmp_path}/mlflow.db", tmp_path / "artifacts")
 
 
-def publish(tracking: Tracking, tables: Tables, people: MeasuredPeople, seed: int = 0) -> Published:
+def portraits(ids: list[str], n: int = 40) -> pl.DataFrame:
+    """Grey squares in the place of crops."""
+    rows = []
+    for i, person in enumerate(ids[:n]):
+        buffer = io.BytesIO()
+        Image.new("RGB", (32, 32), (4 * i, 4 * i, 128)).save(buffer, format="PNG")
+        rows.append({"person_id": person, "crop": buffer.getvalue()})
+    return pl.DataFrame(rows)
+
+
+def publish(
+    tracking: Tracking,
+    tables: Tables,
+    people: MeasuredPeople,
+    seed: int = 0,
+    latents: pl.DataFrame | None = None,
+) -> Published:
+    empty = {"person_id": pl.String, "model_version": pl.String}
+    data = TrainingData(
+        people=people,
+        scores=tables.scores,
+        latents=pl.DataFrame(schema=empty) if latents is None else latents,
+        planted=tables.planted,
+        crops=portraits(tables.scores["person_id"].unique().sort().to_list()),
+        source="warehouse.duckdb#athlepersona",
+    )
     return train_and_register(
-        tracking, ATHLEPERSONA, RATERS, people, tables.scores, tables.planted,
-        seed=seed, dagster_run="dagster-run-1", source="warehouse.duckdb#athlepersona",
+        tracking, ATHLEPERSONA, RATERS, data, seed=seed, dagster_run="dagster-run-1",
+        checkpoints=tracking.artifacts / "checkpoints",
     )  # fmt: skip
 
 

@@ -9,7 +9,7 @@ import pandas as pd
 import polars as pl
 import pytest
 
-from personax_assets.analysis import publishing, registry
+from personax_assets.analysis import decision, publishing, registry
 from personax_assets.analysis.measurements import MeasuredPeople, framed, measured_people
 from personax_assets.analysis.registry import (
     champion_model,
@@ -34,7 +34,8 @@ def test_the_first_version_becomes_champion(trained: Trained) -> None:
     assert (version.name, version.version, version.aliases) == (NAME, "1", ("champion",))
     assert version.reason == "first version whose reload gave the same latents"
     assert trained.published.champion == "1"
-    assert trained.published.curves.axes
+    assert trained.published.figures["training"].axes
+    assert not (trained.artifacts / "checkpoints").exists()
 
 
 def test_a_run_tells_what_it_was(with_champion: Tracking, people: MeasuredPeople) -> None:
@@ -54,7 +55,9 @@ def test_a_run_tells_what_it_was(with_champion: Tracking, people: MeasuredPeople
     assert dataset.dataset.digest == people.digest
     assert "warehouse.duckdb#athlepersona" in dataset.dataset.source
     figures = {Path(f.path).name for f in client.list_artifacts(run.info.run_id, "figures")}
-    assert figures == {"training.png", "learned_graph.png", "latents_traits.png"}
+    assert figures == {
+        "training.png", "learned_graph.png", "latents_traits.png", "face_traversals.png",
+    }  # fmt: skip
     curves = with_champion.curves(run.info.run_id)
     assert {"train_loss", "held_out_loss", "held_out_likelihood"} <= curves.keys()
     steps = [step for step, _ in sorted(curves["held_out_loss"])]
@@ -125,7 +128,7 @@ def test_training_again_keeps_the_meaning_of_columns(
     before = champion_model(with_champion, "athlepersona").transform(people.measurements)
     again = publish(with_champion, tables, people)
     assert again.version.version == again.champion == "2"
-    assert again.version.reason.endswith("not worse")
+    assert "not worse; columns as in version 1: mean correlation 1.00" in again.version.reason
     after = champion_model(with_champion, "athlepersona").transform(people.measurements)
     assert np.allclose(before, after, atol=1e-4)
     versions = list_models(with_champion)
@@ -133,33 +136,51 @@ def test_training_again_keeps_the_meaning_of_columns(
 
 
 def registered(
-    tracking: Tracking,
-    people: MeasuredPeople,
-    model: MultimodalCRL,
-    scores: dict[int, float] | None = None,
+    tracking: Tracking, people: MeasuredPeople, model: MultimodalCRL
 ) -> registry.ModelVersion:
-    """Register a model in a run of its own; `scores` by the width of its hidden layers."""
+    """Register a model in a run of its own."""
+    champion = registry.current_champion(tracking, "athlepersona")
     with tracking.run("Test", "a run", {}):
-        return register(
-            tracking, "athlepersona", model, people,
-            lambda m: (scores or {}).get(id(m), 0.0) if m is model else 0.5,
-        )  # fmt: skip
+        return register(tracking, "athlepersona", model, people, champion)
 
 
 def test_a_worse_version_becomes_challenger(
-    with_champion: Tracking, people: MeasuredPeople
+    with_champion: Tracking, people: MeasuredPeople, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     model = champion_model(with_champion, "athlepersona")
-    worse = registered(with_champion, people, model, {id(model): 0.4999})
+    scores = {id(model): 0.4999}
+    monkeypatch.setattr(
+        decision, "held_out_metrics", lambda m, *_: {decision.SCORE: scores.get(id(m), 0.5)}
+    )
+    worse = registered(with_champion, people, model)
     assert worse.aliases == ("challenger",)
     assert worse.reason == "held-out score 0.4999, champion's (version 1) 0.5000: worse"
     assert champion_version(with_champion, "athlepersona").version == "1"
-    better = registered(with_champion, people, model, {id(model): 0.5})
+    scores[id(model)] = 0.5
+    better = registered(with_champion, people, model)
     assert better.aliases == ("champion",)
     assert better.reason.endswith("not worse")
+    assert champion_version(with_champion, "athlepersona").version == better.version
 
 
-def test_a_champion_of_another_encoder_gives_way(
+def test_a_champion_that_does_not_load_gives_way(
+    with_champion: Tracking, people: MeasuredPeople, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = champion_model(with_champion, "athlepersona")
+    whole = registry._pyfunc
+
+    def lost(tracking: Tracking, uri: str) -> object:
+        if uri.endswith("@champion"):
+            raise OSError("No such artifact")
+        return whole(tracking, uri)
+
+    monkeypatch.setattr(registry, "_pyfunc", lost)
+    version = registered(with_champion, people, model)
+    assert version.aliases == ("champion",)
+    assert version.reason == "version 1 does not load (OSError: No such artifact)"
+
+
+def test_a_champion_of_another_encoder_gives_way_and_hands_its_columns_on(
     with_champion: Tracking, tables: Tables, people: MeasuredPeople
 ) -> None:
     wider = measured_people(
@@ -172,13 +193,19 @@ def test_a_champion_of_another_encoder_gives_way(
         ATHLEPERSONA,
         RATERS,
     )
-    published = publish(with_champion, tables, wider)
+    names = latent_names(ATHLEPERSONA)
+    left = latents_by_champion(with_champion, "athlepersona", people, names)
+    turned = left.with_columns(trait_1=-pl.col("trait_2"), trait_2=pl.col("trait_1"))
+    published = publish(with_champion, tables, wider, latents=turned)
     assert published.version.aliases == ("champion",)
-    assert (
-        "cannot read today's data (measurement text_chatgpt: 21 columns" in published.version.reason
-    )
+    reason = published.version.reason
+    assert "cannot read today's data (measurement text_chatgpt: 21 columns" in reason
+    assert "columns as in version 1: mean correlation 1.00" in reason
+    now = latents_by_champion(with_champion, "athlepersona", wider, names)
+    for name in names:
+        assert np.corrcoef(now[name], turned[name])[0, 1] > 0.95
     with pytest.raises(PersonaXError, match=r"version 2.*train a new model"):
-        latents_by_champion(with_champion, "athlepersona", people, latent_names(ATHLEPERSONA))
+        latents_by_champion(with_champion, "athlepersona", people, names)
 
 
 @pytest.mark.parametrize("fault", ["torn file", "missing file", "other weights", "other code"])
@@ -241,3 +268,33 @@ def test_a_store_in_a_relative_folder(
     stored = tracking.client.get_run(run.info.run_id)
     assert stored.info.artifact_uri.startswith(f"file://{tmp_path}")
     assert stored.data.metrics == {"m": 0.5}
+
+
+def test_a_store_that_does_not_answer_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+    dead = Tracking("http://someone:secret@127.0.0.1:9", tmp_path / "artifacts")
+    with pytest.raises(
+        PersonaXError, match=r"MLflow at http://127\.0\.0\.1:9 does not answer"
+    ) as e:
+        list_models(dead)
+    assert "unset MLFLOW_TRACKING_URI" in str(e.value)
+    assert "secret" not in str(e.value)
+
+
+def test_a_killed_training_leaves_its_state_until_it_is_registered(
+    with_champion: Tracking, tables: Tables, people: MeasuredPeople, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    checkpoints = with_champion.artifacts / "checkpoints"
+
+    def killed(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(publishing, "register", killed)
+        with pytest.raises(KeyboardInterrupt):
+            publish(with_champion, tables, people)
+    assert (checkpoints / "fit.safetensors").exists()
+    publish(with_champion, tables, people)
+    assert not checkpoints.exists()

@@ -10,6 +10,8 @@ import polars as pl
 import pytest
 
 from personax_assets.analysis import training
+from personax_assets.analysis.columns import Predecessor, predecessor_of
+from personax_assets.analysis.decision import Champion, Decision, decide
 from personax_assets.analysis.held_out import held_out_metrics, planted_metrics, trait_metrics
 from personax_assets.analysis.latent_graph import graph_over_latents
 from personax_assets.analysis.measurements import MeasuredPeople, measured_people
@@ -124,19 +126,104 @@ def test_metrics_touch_no_training_row(people: MeasuredPeople) -> None:
 
 
 @pytest.mark.usefixtures("no_refits")
-def test_latents_follow_their_predecessor(people: MeasuredPeople, tables: Tables) -> None:
+def test_latents_follow_their_predecessor(people: MeasuredPeople) -> None:
     first = quick(people).model
+    before = predecessor_of(Champion("3", first), people, pl.DataFrame())
     config = replace(crl_config(ATHLEPERSONA, RATERS, 1), epochs=2)
-    second = train_model(people, config, predecessor=first).model
-    a, b = first.transform(people.measurements), second.transform(people.measurements)
+    second = train_model(people, config, predecessor=before)
+    a, b = first.transform(people.measurements), second.model.transform(people.measurements)
     correlations = np.array([np.corrcoef(x, y)[0, 1] for x, y in zip(a.T, b.T, strict=True)])
     assert (correlations > 0).all()
     assert np.median(correlations) > 0.9
-    narrow = measured_people(
-        tables.faces.with_columns(pl.col("embedding").cast(pl.List(pl.Float32)).list.head(20).list.to_array(20)),
-        tables.texts, ATHLEPERSONA, RATERS,
-    )  # fmt: skip
-    assert train_model(narrow, config, predecessor=first).model.widths["face_1"] == 20
+    least = first.latent_names[int(correlations.argmin())]
+    mean = correlations.mean()
+    assert second.columns == (
+        f"columns as in version 3: mean correlation {mean:.2f}, least {correlations.min():.2f} "
+        f"({least})"
+    )
+
+
+@pytest.mark.usefixtures("no_refits")
+def test_columns_that_cannot_be_matched_are_told(people: MeasuredPeople) -> None:
+    nobody = pl.DataFrame({"person_id": ["somebody else"], "face_1": [0.5]})
+    config = replace(crl_config(ATHLEPERSONA, RATERS, 1), epochs=1)
+    trained = train_model(people, config, predecessor=Predecessor("2", nobody))
+    assert trained.columns == "columns not matched to those of version 2"
+
+
+@pytest.mark.usefixtures("no_refits")
+def test_a_champion_of_other_latents_is_matched_by_name_and_gives_way(
+    people: MeasuredPeople,
+) -> None:
+    config = replace(crl_config(ATHLEPERSONA, RATERS, 0), epochs=2)
+    face, text = config.modalities
+    small = train_model(people, replace(config, modalities=(replace(face, n_latents=3), text)))
+    champion = Champion("1", small.model)
+    before = predecessor_of(champion, people, pl.DataFrame())
+    large = train_model(people, config, predecessor=before)
+    ours, theirs = (m.transform(people.measurements) for m in (large.model, small.model))
+    for name in small.model.latent_names:
+        column = ours[:, large.model.latent_names.index(name)]
+        known = theirs[:, small.model.latent_names.index(name)]
+        assert np.corrcoef(column, known)[0, 1] > 0.3
+    assert decide(large.model, champion, people) == Decision(
+        "champion", "version 1 has 10 latents where 12 are configured now"
+    )
+    fewer = replace(config, modalities=(face, replace(text, measurements=("text_llama",))))
+    others = replace(fewer.modalities[1], measurements=("text_gemini",))
+    llama = train_model(people, fewer).model
+    gemini = train_model(people, replace(config, modalities=(face, others))).model
+    assert "made for other measurements of the modality text" in (
+        decide(llama, Champion("1", gemini), people).reason
+    )
+    assert "not worse" in decide(llama, Champion("1", llama), people).reason
+
+
+KILLED = """
+import sys, time
+from dataclasses import replace
+from pathlib import Path
+from personax_assets.analysis import training
+from personax_assets.analysis.columns import Predecessor, predecessor_of
+from personax_assets.analysis.decision import Champion, Decision, decide
+from personax_assets.analysis.training import crl_config, train_model
+from personax_assets.analysis.measurements import measured_people
+from personax_assets.datasets import ATHLEPERSONA
+from tests.personax_assets.analysis.conftest import RATERS, make_tables
+
+def refitted(n):
+    print("refitted", flush=True)
+    time.sleep(60)  # until it is killed
+
+tables = make_tables()
+people = measured_people(tables.faces, tables.texts, ATHLEPERSONA, RATERS)
+config = replace(crl_config(ATHLEPERSONA, RATERS, 0), epochs=3)
+train_model(people, config, refitted=refitted, checkpoints=Path(sys.argv[1]))
+"""
+
+
+def test_a_training_that_was_killed_in_a_refit_goes_on(
+    people: MeasuredPeople, tmp_path: Path
+) -> None:
+    process = subprocess.Popen(
+        [sys.executable, "-c", KILLED, str(tmp_path)], stdout=subprocess.PIPE, text=True
+    )
+    assert process.stdout is not None
+    assert process.stdout.readline() == "refitted\n"
+    process.kill()
+    process.communicate()
+    config = replace(crl_config(ATHLEPERSONA, RATERS, 0), epochs=3)
+    epochs: list[int] = []
+    resumed = train_model(
+        people, config, callback=lambda epoch, _: epochs.append(epoch), checkpoints=tmp_path
+    )
+    assert epochs == []  # the fit itself was done
+    uninterrupted = train_model(people, config)
+    assert resumed.metrics == uninterrupted.metrics
+    assert resumed.evidence == uninterrupted.evidence
+    assert sorted(p.name for p in tmp_path.iterdir()) == [
+        "fit.safetensors", "refit-1.safetensors", "refit-2.safetensors",
+    ]  # fmt: skip
 
 
 @pytest.mark.usefixtures("no_refits")

@@ -208,6 +208,8 @@ def make_report(sub: SubDataset, n: int = 60, seed: int = 0) -> SubDatasetReport
             metrics={
                 "planted_mcc_held_out": 0.812,
                 "planted_r2_held_out_shared_1": 0.5,
+                "planted_r_held_out_shared_1": 0.72,
+                "planted_supervised_r_held_out_shared_1": 0.8,
                 "planted_mcc_chance": 0.1,
                 "latents_identified": 4.0,
                 "link_correlation_held_out_1": 0.5,

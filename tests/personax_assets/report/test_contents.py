@@ -4,13 +4,14 @@ from dataclasses import replace
 
 import polars as pl
 
+from personax_assets.analysis.comparison import STRENGTHS, compared
 from personax_assets.datasets import ATHLEPERSONA, TRAITS
 from personax_assets.report.blocks import Fold, Items, Pictures, Section, Table
 from personax_assets.report.comparison import comparison_section, side_by_side_section
 from personax_assets.report.grid import main_grid
 from personax_assets.report.level1 import level1_section
 from personax_assets.report.level2 import level2_section
-from personax_assets.report.metrics import factor_r2, headline_metrics
+from personax_assets.report.metrics import factor_scores, headline_metrics
 from personax_assets.report.model import RunInfo, SubDatasetReport
 from personax_assets.report.overview import problems, stages_section
 from personax_assets.report.paper import paper_section
@@ -148,7 +149,7 @@ def test_level_2_finds_the_planted_factors(athletes: SubDatasetReport) -> None:
     assert best["trait openness"][0] == "face_1"
     assert best["trait openness"][1].text == "1.00"
     assert best["shared 1"][2].text == "yes"
-    assert best["shared 1"][3] == "0.50"
+    assert best["shared 1"][3:] == ["0.72", "0.80", "90 %", "0.50"]
     assert "Training" in titles(section)
     assert "Graph over the latents" in titles(section)
 
@@ -160,7 +161,9 @@ def test_metrics_are_named_and_in_order(athletes: SubDatasetReport) -> None:
         ("Link 1: correlation", "0.500 (p 0.001)"),
         ("Something else R²", "0.250"),
     ]
-    assert factor_r2(athletes.training) == {"shared_1": 0.5}
+    assert factor_scores(athletes.training, "r2") == {"shared_1": 0.5}
+    assert factor_scores(athletes.training, "supervised") == {"shared_1": 0.8}
+    assert factor_scores(None, "single") == {}
     assert headline_metrics(None) == []
 
 
@@ -181,13 +184,21 @@ def test_the_paper_is_quoted_beside_ours(
 def test_both_are_compared_on_what_they_share(
     athletes: SubDatasetReport, celebs: SubDatasetReport
 ) -> None:
+    reports = (athletes, celebs)
+    subs = [report.sub for report in reports]
+    frame = compared(
+        subs,
+        [report.frames["independence_tests"] for report in reports],
+        [pl.DataFrame(schema=STRENGTHS)] * 2,
+    )
     with drawing_style():
-        section = comparison_section([athletes, celebs])
+        section = comparison_section(subs, frame)
     assert section is not None
     for row in table(section, "called dependent").rows:
         pairs = 5 * (3 if row[0] in ("χ²", "G²") else 7)
         assert sum(int(cell) for cell in row[1:]) == pairs - (15 if row[0] == "G²" else 0) // 5
-    assert comparison_section([athletes]) is None
+    assert comparison_section(subs[:1], frame) is None
+    assert comparison_section(subs, frame.clear()) is None
     figures = side_by_side_section([athletes, celebs])
     assert table(figures, "numbers").rows[0][1:] == [
         "60 athletes (simulated)", "60 public figures (simulated)",

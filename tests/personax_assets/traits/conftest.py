@@ -7,7 +7,8 @@ import polars as pl
 import pytest
 
 from personax_assets.traits.journal import Journal
-from personax_assets.traits.raters import RaterConfig, load_raters
+from personax_assets.traits.rater_files import load_raters
+from personax_assets.traits.raters import RaterConfig
 from personax_ml.synthetic import draw_cohort
 
 SEED = 7

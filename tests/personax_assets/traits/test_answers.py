@@ -7,16 +7,16 @@ from hypothesis import strategies as st
 
 from personax_assets.datasets import TRAITS
 from personax_assets.traits.answers import read_answer, shorten, storable
-from personax_assets.traits.prompts import ANSWER_KEYS
+from personax_assets.traits.prompts import ANSWER_KEYS, load_prompt
 
-SCALE = (0, 1, 2, 3)
+SCALE = load_prompt().scale
 ANSWER: dict[str, Any] = {
     key: 2 if key.endswith("_score") else f"says {key}" for key in ANSWER_KEYS
 }
 words = st.text(st.characters(exclude_categories=("Cs",), exclude_characters="\x00{}"), max_size=40)
 answers = st.fixed_dictionaries(
     {
-        key: st.sampled_from(SCALE) if key.endswith("_score") else st.text(max_size=30)
+        key: st.sampled_from((0, 1, 2, 3)) if key.endswith("_score") else st.text(max_size=30)
         for key in ANSWER_KEYS
     }
 )

@@ -84,10 +84,10 @@ def test_limits_and_prices_do_not_change_the_key() -> None:
 
 
 def test_the_schema_is_strict_and_has_a_dialect_with_strings() -> None:
-    schema = answer_schema((0, 1, 2, 3), "integer")
+    schema = answer_schema(load_prompt().scale, "integer")
     assert schema["required"] == list(schema["properties"]) == list(ANSWER_KEYS)
     assert schema["additionalProperties"] is False
     score = f"{TRAITS[0]}_score"
     assert schema["properties"][score] == {"type": "integer", "enum": [0, 1, 2, 3]}
-    gemini = answer_schema((0, 1, 2, 3), "string")
+    gemini = answer_schema(load_prompt().scale, "string")
     assert gemini["properties"][score] == {"type": "string", "enum": ["0", "1", "2", "3"]}

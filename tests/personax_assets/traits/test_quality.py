@@ -9,7 +9,8 @@ from personax_assets.traits.engine import annotate, not_rated
 from personax_assets.traits.journal import Journal
 from personax_assets.traits.prompts import build_requests
 from personax_assets.traits.quality import rater_quality
-from personax_assets.traits.raters import RaterConfig, load_raters
+from personax_assets.traits.rater_files import load_raters
+from personax_assets.traits.raters import RaterConfig
 from personax_assets.traits.scores import trait_scores
 from personax_assets.traits.simulated_server import SimulatedServer
 from tests.personax_assets.traits.conftest import SEED, People
@@ -71,12 +72,14 @@ def test_each_rater_is_measured(answers: dict[str, pl.DataFrame]) -> None:
         pl.when(pl.col("index") == 30).then(0).otherwise("openness_score").alias("openness_score"),
         latency_s=pl.col("index").cast(float),
         cost_usd=pl.lit(0.25),
+        attempts=pl.lit(2),
+        malformed=(pl.col("index").is_between(15, 25)).cast(pl.Int16),
     )
     texts = {**answers, "chatgpt": changed.drop("index")}
     quality = rater_quality(texts, trait_scores(texts))
     assert value(quality, "chatgpt", "missing") == pytest.approx(15 / 55)
     assert value(quality, "chatgpt", "hesitation") == pytest.approx(6 / 55)
-    assert value(quality, "chatgpt", "malformed") == pytest.approx(9 / 55)
+    assert value(quality, "chatgpt", "malformed") == pytest.approx(6 / 110)  # of all calls
     assert value(quality, "chatgpt", "outcome_ok") == pytest.approx(40 / 55)
     zeros = (changed[20:]["openness_score"] == 0).sum()
     assert value(quality, "chatgpt", "abstention", "openness") == pytest.approx(zeros / 40)
@@ -91,3 +94,33 @@ def test_a_rater_whom_nobody_asked_has_no_measures(athletes: People, chatgpt: Ra
     quality = rater_quality(texts, trait_scores(texts))
     assert quality["value"].null_count() == quality.height
     assert quality["n"].to_list() == [0] * quality.height
+
+
+def test_the_overall_score_follows_its_formula(answers: dict[str, pl.DataFrame]) -> None:
+    texts = {
+        name: frame.with_columns(
+            latency_s=pl.lit(seconds),
+            prompt_tokens=pl.lit(100),
+            completion_tokens=pl.lit(tokens),
+            cost_usd=pl.lit(None, pl.Float64),
+            status=pl.when(pl.int_range(pl.len()) < failed)
+            .then(pl.lit("timeout"))
+            .otherwise("status"),
+        )
+        for (name, frame), seconds, tokens, failed in zip(
+            answers.items(), (1.0, 2.0, 4.0), (100, 300, 100), (0, 0, 30), strict=True
+        )
+    }
+    scores = trait_scores(texts)
+    quality = rater_quality(texts, scores)
+    # Terms: answered, not hesitant, well formed, fast, frugal (tokens per answer).
+    assert value(quality, "chatgpt", "overall") == pytest.approx((1 + 1 + 1 + 1 + 1) / 5)
+    assert value(quality, "gemini", "overall") == pytest.approx((1 + 1 + 1 + 1 / 2 + 1 / 2) / 5)
+    assert value(quality, "llama", "overall") == pytest.approx((0.5 + 1 + 1 + 1 / 4 + 1 / 2) / 5)
+    assert value(quality, "llama", "consistency") is None
+    repeated = dict.fromkeys(texts, (0.9, 50)) | {"llama": (0.6, 50)}
+    quality = rater_quality(texts, scores, repeated)
+    assert value(quality, "llama", "consistency") == 0.6
+    assert value(quality, "llama", "overall") == pytest.approx((2.5 + 0.25 + 0.5 + 0.6) / 6)
+    partly = rater_quality(texts, scores, {"llama": (0.6, 50)})  # not known of all: left out
+    assert value(partly, "llama", "overall") == pytest.approx((2.5 + 0.25 + 0.5) / 5)

@@ -4,7 +4,9 @@ from typing import Any
 import pytest
 import yaml
 
-from personax_assets.traits.raters import Prices, RaterConfig, RaterConfigError, load_raters
+from personax_assets.traits.faults import Faults
+from personax_assets.traits.rater_files import load_raters, read_rater_file
+from personax_assets.traits.raters import Prices, RaterConfig, RaterConfigError
 
 GOOD: dict[str, Any] = {"name": "chatgpt", "model": "m", "base_url": "https://api.example.org/v1"}
 
@@ -144,3 +146,42 @@ def test_the_bound_on_output_may_have_either_name() -> None:
 )
 def test_loopback_is_recognised(address: str, loopback: bool) -> None:
     assert RaterConfig("a", "m", address).loopback is loopback
+
+
+def test_the_shipped_examples_can_be_read_and_ask_nobody_by_themselves() -> None:
+    file = read_rater_file("examples")
+    assert file.enabled == ()
+    assert {rater.capability for rater in file.raters} == {"json_schema", "json_object"}
+    assert [rater.name for rater in file.raters if rater.loopback] == [
+        "llama_vllm", "llama_ollama", "llama_cpp",
+    ]  # fmt: skip
+
+
+def test_a_budget_and_faults_stand_beside_the_raters(tmp_path: Path) -> None:
+    prices = {"input": 1, "output": 2, "date": "2026-01-05"}
+    rater = {**GOOD, "prices": prices, "max_tokens": 100}
+    path = tmp_path / "raters.yaml"
+    more = {"budget_usd": 5, "simulated_faults": {"rates": {"server_error": 0.1}}}
+    path.write_text(yaml.safe_dump({"raters": [rater], **more}))
+    file = read_rater_file(path)
+    assert file.budget_usd == 5
+    assert file.simulated_faults == Faults(rates={"server_error": 0.1})
+
+
+@pytest.mark.parametrize(
+    ("more", "named"),
+    [
+        ({"budget_usd": 5}, "needs prices"),
+        ({"budget_usd": 0}, "more than 0"),
+        ({"budget": 5}, "unknown field 'budget'"),
+        ({"simulated_faults": {"rates": {"gremlins": 1}}}, "unknown fault 'gremlins'"),
+        ({"simulated_faults": {"noise": 1}}, "noise"),
+    ],
+)
+def test_what_stands_beside_the_raters_is_checked(
+    tmp_path: Path, more: dict[str, Any], named: str
+) -> None:
+    path = tmp_path / "raters.yaml"
+    path.write_text(yaml.safe_dump({"raters": [GOOD], **more}))
+    with pytest.raises(RaterConfigError, match=named):
+        read_rater_file(path)

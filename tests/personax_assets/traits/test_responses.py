@@ -8,10 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from personax_assets.traits.outcomes import Usage
-from personax_assets.traits.prompts import ANSWER_KEYS
+from personax_assets.traits.prompts import ANSWER_KEYS, load_prompt
 from personax_assets.traits.responses import read_response
 
-SCALE = (0, 1, 2, 3)
+SCALE = load_prompt().scale
 CONTENT = json.dumps({key: 2 if key.endswith("_score") else "…" for key in ANSWER_KEYS})
 
 

@@ -11,7 +11,8 @@ import pytest
 from personax_assets.datasets import TRAITS
 from personax_assets.traits.faults import KINDS, Faults
 from personax_assets.traits.prompts import ANSWER_KEYS
-from personax_assets.traits.raters import RaterConfig, load_raters
+from personax_assets.traits.rater_files import load_raters
+from personax_assets.traits.raters import RaterConfig
 from personax_assets.traits.simulated_server import SimulatedServer, SimulatedServerError
 from personax_ml.synthetic import SIMULATED_RATERS, draw_cohort, person_seed
 from tests.personax_assets.traits.conftest import SEED

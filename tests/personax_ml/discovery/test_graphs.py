@@ -7,13 +7,20 @@ import pytest
 
 from personax_ml.discovery import (
     EDGE_COLUMNS,
+    FREQUENCY_COLUMNS,
     as_networkx,
     draw_graph,
+    edge_frequencies,
     edge_matrix,
     latent_graph,
     learned_graph,
     partial_correlations,
+    to_dot,
+    to_graphml,
+    to_mermaid,
+    with_frequencies,
 )
+from personax_ml.discovery.graphs import Test as ConditionalTest
 
 NAMES = ("shared_1", "trait_1", "trait_2", "face_1")
 
@@ -133,3 +140,79 @@ def test_learned_graph_keeps_what_is_above_the_threshold() -> None:
     assert edges.schema == EDGE_COLUMNS
     assert edge_matrix(edges, ["a", "b", "c"]).tolist() == (np.abs(adjacency) > 0.1).tolist()
     assert learned_graph(np.zeros((2, 2)), ["a", "b"]).is_empty()
+
+
+def bent_chain(n: int = 400) -> pl.DataFrame:
+    """a -> b -> c through even functions: no correlation anywhere."""
+    rng = np.random.default_rng(5)
+    a = rng.standard_normal(n)
+    b = a**2 - 1 + 0.3 * rng.standard_normal(n)
+    c = np.cos(1.5 * b) + 0.2 * rng.standard_normal(n)
+    return pl.DataFrame({"a": a, "b": b, "c": c})
+
+
+@pytest.mark.parametrize("test", ["kci", "rcit"])
+def test_kernel_tests_see_what_correlations_do_not(test: ConditionalTest) -> None:
+    chain = bent_chain()
+    assert "a" not in set(latent_graph(chain, 0.001)["source"])
+    edges = latent_graph(chain, 0.01, tiers=[["a"], ["b"], ["c"]], test=test)
+    assert found(edges) == {("a", "b", "directed"), ("b", "c", "directed")}
+    assert {"kci": "KCI", "rcit": "RCIT"}[test] in edges["method"][0]
+
+
+def test_rcit_repeats_and_leaves_the_global_generator_alone() -> None:
+    state = np.random.get_state()[1].tolist()  # noqa: NPY002
+    first = latent_graph(bent_chain(), 0.01, test="rcit", random_state=3)
+    assert first.equals(latent_graph(bent_chain(), 0.01, test="rcit", random_state=3))
+    assert np.random.get_state()[1].tolist() == state  # noqa: NPY002
+
+
+def test_bootstrap_counts_edges() -> None:
+    frequencies = edge_frequencies(collider(600), resamples=30, alpha=0.001)
+    assert frequencies.schema == FREQUENCY_COLUMNS
+    top = frequencies.head(2)
+    assert set(top.select("source", "target").iter_rows()) == {
+        ("shared_1", "face_1"), ("trait_1", "face_1"),
+    }  # fmt: skip
+    assert top["frequency"].min() == 1.0
+    assert top["directed"].min() > 0.8
+    rest = frequencies.tail(-2)
+    assert (rest["frequency"] < 0.2).all()
+    assert (frequencies["directed"] + frequencies["reversed"] <= frequencies["frequency"]).all()
+    assert frequencies.equals(edge_frequencies(collider(600), resamples=30, alpha=0.001))
+
+
+def test_frequencies_go_with_edges_either_way_round() -> None:
+    edges = latent_graph(collider(), 0.001)
+    frequencies = pl.DataFrame(
+        [("face_1", "shared_1", 0.9, 0.0, 0.9)], schema=FREQUENCY_COLUMNS, orient="row"
+    )
+    joined = with_frequencies(edges, frequencies)
+    assert dict(joined.select("source", "frequency").iter_rows()) == {
+        "shared_1": 0.9, "trait_1": 0.0,
+    }  # fmt: skip
+    texts = {t.get_text() for t in draw_graph(joined, NAMES).axes[0].texts}
+    assert {"90%", "0%"} <= texts
+
+
+def test_exports_can_be_read_back() -> None:
+    edges = pl.DataFrame(
+        [("a", 'b "x"', "directed", 0.5, "m", 0.75), ("a", "c", "undirected", 0.25, "m", 1.0)],
+        schema={**EDGE_COLUMNS, "frequency": pl.Float64},
+        orient="row",
+    )
+    names = ["a", 'b "x"', "c", "d"]
+    graph = nx.parse_graphml(to_graphml(edges, names))
+    assert set(graph.nodes) == set(names)
+    assert graph.edges["a", "c"] == {"kind": "undirected", "strength": 0.25, "frequency": 1.0}
+    assert to_mermaid(edges, names).splitlines() == [
+        "flowchart TD", '  n0["a"]', '  n1["b #quot;x#quot;"]', '  n2["c"]', '  n3["d"]',
+        "  n0 -->|75%| n1", "  n0 ---|100%| n2",
+    ]  # fmt: skip
+    assert to_dot(edges, names).splitlines() == [
+        "digraph latents {", '  "a";', '  "b \\"x\\"";', '  "c";', '  "d";',
+        '  "a" -> "b \\"x\\"" [penwidth=2.80, label="75%"];',
+        '  "a" -> "c" [penwidth=1.80, dir=none, label="100%"];', "}",
+    ]  # fmt: skip
+    plain = to_dot(edges.drop("frequency"), names)
+    assert "label" not in plain

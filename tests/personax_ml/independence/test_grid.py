@@ -90,7 +90,7 @@ def test_duplicate_people_and_unknown_tests_are_refused(cohort):
         independence_grid(scores, pl.concat([variables, variables]), KINDS, seed=0)
     with pytest.raises(ValueError, match="two rows for one person"):
         independence_grid(pl.concat([scores, scores]), variables, KINDS, seed=0)
-    with pytest.raises(ValueError, match="unknown pearson"):
+    with pytest.raises(ValueError, match="unknown 'pearson'"):
         independence_grid(scores, variables, KINDS, tests=("pearson",), seed=0)
 
 

@@ -105,7 +105,7 @@ def test_columns_of_different_length_and_bad_specs_are_refused():
         VariableSpec("numeric", period=3)
     with pytest.raises(ValueError, match="positive"):
         VariableSpec("circular", period=-1)
-    with pytest.raises(ValueError, match="unknown pearson"):
+    with pytest.raises(ValueError, match="unknown 'pearson'"):
         independence_tests(GOOD, GOOD[::-1], tests=("pearson",))
     with pytest.raises(ColumnError) as caught:
         encode([1.0, math.inf], None, "height_cm")
@@ -114,6 +114,20 @@ def test_columns_of_different_length_and_bad_specs_are_refused():
 
 
 anything = st.one_of(st.none(), st.floats(), st.integers(-5, 5), st.booleans(), st.text(max_size=2))
+
+
+@pytest.mark.parametrize(
+    ("option", "message"),
+    [
+        ({"profile": "papers"}, "profile: unknown 'papers'; choose from paper, recommended"),
+        ({"null": "permuted"}, "null: unknown 'permuted'; choose from auto, analytic, permutation"),
+    ],
+)
+def test_an_option_that_there_is_not_is_refused_not_taken_for_another(option, message):
+    with pytest.raises(ValueError, match=message):
+        kci(GOOD, GOOD, **option)
+    with pytest.raises(ValueError, match=message):
+        kci(GOOD, np.ones(N), **option)
 
 
 @settings(max_examples=60, deadline=None)

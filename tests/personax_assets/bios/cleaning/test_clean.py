@@ -119,15 +119,21 @@ def test_hostile_names_come_through_unchanged(name: str) -> None:
     assert "unknown country" in notes(row)["country"]
 
 
-def test_a_row_without_a_name_is_quarantined_alone() -> None:
+def test_a_row_without_name_and_id_is_quarantined_alone() -> None:
     batch = clean(
-        {"source_id": "1", "name": None},
-        {"source_id": "2", "name": "  "},
+        {"source_id": None, "name": None},
+        {"source_id": " ", "name": "  "},
         {"source_id": "3", "name": "C D"},
     )
     assert batch.quarantine["field"].to_list() == ["name", "name"]
     assert batch.quarantine["source_row"].to_list() == [1, 2]
     assert batch.bios["name"].to_list() == ["C D"]
+
+
+def test_an_id_stands_for_a_person_without_a_name() -> None:
+    batch = clean({"source_id": "1", "name": None}, {"source_id": "2", "name": None})
+    assert batch.bios["name"].to_list() == [None, None]
+    assert batch.bios["person_id"].n_unique() == 2
 
 
 def test_a_snapshot_that_is_no_time_is_quarantined() -> None:

@@ -199,6 +199,28 @@ def test_an_interruption_loses_no_finished_batch(ask: Ask, gate: Loopback) -> No
         ((200, {}, b'{"results": []}'), "check 'endpoint'"),
         ((404, {}, b"nothing here"), "HTTP 404: nothing here"),
         (None, "SPARQL endpoint"),
+        (
+            (
+                200,
+                {},
+                json.dumps(
+                    {
+                        "results": {
+                            "bindings": [
+                                {
+                                    "person": {
+                                        "type": "uri",
+                                        "value": "http://www.wikidata.org/entity/Q1",
+                                    },
+                                    "item": {"type": "literal", "value": "somebody else"},
+                                }
+                            ]
+                        }
+                    }
+                ).encode(),
+            ),
+            "the answer is about 'somebody else', which nobody asked about",
+        ),
     ],
 )
 def test_an_endpoint_that_is_none_is_told(
