@@ -149,7 +149,7 @@ def test_level_2_finds_the_planted_factors(athletes: SubDatasetReport) -> None:
     assert best["trait openness"][0] == "face_1"
     assert best["trait openness"][1].text == "1.00"
     assert best["shared 1"][2].text == "yes"
-    assert best["shared 1"][3:] == ["0.72", "0.80", "90 %", "0.50"]
+    assert best["shared 1"][3:] == ["0.72", "0.80", "90\u00a0%", "0.50"]
     assert "Training" in titles(section)
     assert "Graph over the latents" in titles(section)
 
