@@ -16,6 +16,8 @@ from personax_assets.schemas import latent_names
 from personax_assets.stage import Layout, Stage, StageResult, StageRun, stage
 
 if TYPE_CHECKING:
+    import polars as pl
+
     from personax_assets.analysis.measurements import MeasuredPeople
 
 _MOST_SHOWN = 1000
@@ -32,7 +34,8 @@ def analysis_stages(layout: Layout) -> tuple[Stage, ...]:
     @stage(
         layout, "crl_model", group="analysis",
         deps=("face_embeddings", "text_embeddings", "trait_scores", "face_crops"),
-        kinds=("pytorch", "mlflow"), settings=seed, checks=(LOSS_FINITE,), follows=False,
+        kinds=("pytorch", "mlflow"), code_version="2", settings=seed, checks=(LOSS_FINITE,),
+        follows=False,
     )  # fmt: skip
     def crl_model(run: StageRun) -> StageResult:
         """A causal representation model of faces and texts, tracked and registered in MLflow.
@@ -95,7 +98,7 @@ def analysis_stages(layout: Layout) -> tuple[Stage, ...]:
 
     @stage(
         layout, "latent_graph", group="analysis", deps=("latents",),
-        kinds=("python", "duckdb", "networkx"),
+        kinds=("python", "duckdb", "networkx"), code_version="2",
     )  # fmt: skip
     def latent_graph(run: StageRun) -> StageResult:
         """Estimated by the PC algorithm with Fisher's z-test; shared latents come first."""
@@ -128,7 +131,7 @@ def _people(run: StageRun) -> "MeasuredPeople":
     return measured_people(faces, texts, run.sub, run.stage.layout.raters)
 
 
-def _crops_to_show(run: StageRun) -> pl.DataFrame:
+def _crops_to_show(run: StageRun) -> "pl.DataFrame":
     """Return first photographs of some people. Only for invented ones: figures are shared."""
     some = f"SELECT person_id FROM {run.sub.table('bios')} ORDER BY person_id LIMIT {_MOST_SHOWN}"
     where = f"status = 'ok' AND measurement = 1 AND person_id IN ({some})"
