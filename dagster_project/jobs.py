@@ -63,7 +63,7 @@ def run_tags(stages: Sequence[Stage]) -> dict[str, str]:
 
 def dataset_tag(stages: Sequence[Stage]) -> dict[str, str]:
     """Return the run tag that says which sub-dataset stages are about."""
-    names = {sub.name for stage in stages for sub in stage.layout.subs}
+    names = {stage.layout.sub.name for stage in stages if len(stage.layout.subs) == 1}
     return {DATASET_TAG: names.pop() if len(names) == 1 else "all"}
 
 

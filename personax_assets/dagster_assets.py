@@ -120,17 +120,16 @@ def follow_changes() -> dg.AutomationCondition[Any]:
     """Return the condition under which a stage is brought up to date by itself.
 
     The data of a stage it reads changed, or will in the run that is being requested, since it was
-    last made or asked for. One that was made again with the same result moves nothing.
+    last made or asked for. One that was made again with the same result moves nothing. Neither
+    does one that was never made hold it up: studies run on request alone, and a home may have no
+    public figures.
     """
     condition = dg.AutomationCondition
     changed = condition.any_deps_match(
         condition.data_version_changed() | condition.will_be_requested()
     ).with_label("data of a dependency changed")
     return (
-        changed.since_last_handled()
-        & ~condition.any_deps_missing()
-        & ~condition.any_deps_in_progress()
-        & ~condition.in_progress()
+        changed.since_last_handled() & ~condition.any_deps_in_progress() & ~condition.in_progress()
     ).with_label("follow changes")
 
 

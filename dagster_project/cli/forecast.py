@@ -98,10 +98,10 @@ def _people(resources: Resources, sub: SubDataset) -> pl.DataFrame:
     columns = ("person_id", "name", sub.stratum)
     if resources.sources.config(sub).kind not in _AT_HAND:
         bios = bios_schema(sub)
-        return resources.warehouse.read(sub.table(bios.name), bios, columns)
+        return resources.warehouse.read(sub.table(bios.name), bios, columns).drop_nulls("name")
     source = resources.sources.bios(sub)
     batches = [source.read(partition).rows for partition in sub.partitions or (None,)]
-    return clean_bios(pl.concat(batches), sub).bios.select(columns)
+    return clean_bios(pl.concat(batches), sub).bios.select(columns).drop_nulls("name")
 
 
 def _row(rater: RaterConfig, people: int, found: Estimate) -> tuple[str, ...]:

@@ -14,9 +14,9 @@ import pytest
 
 from dagster_project.automation import Timing
 from dagster_project.build import definitions_of
-from dagster_project.graph import stages_of
+from dagster_project.graph import stages_of, study_stages_of
 from dagster_project.home import Home
-from dagster_project.jobs import run_tags
+from dagster_project.jobs import asset_keys, run_tags
 from dagster_project.prune import prune
 from personax_assets.dagster_assets import ONLY_STALE_TAG
 from personax_assets.errors import PersonaXError
@@ -57,12 +57,12 @@ def test_a_quiet_day_looks_at_the_sources_and_launches_nothing_else(
         assert request.tags["dagster/asset_partition_range_start"] == "NBA"
         return names(request.asset_selection)
 
-    assert selection() == {"raw_bios", *DOWNSTREAM}
+    assert selection() == {"raw_bios", *DOWNSTREAM, "level1"}
     refreshed(resources)
     assert selection() == {"raw_bios"}
     world.join("NBA", 1)
     world.write()
-    assert selection() == {"raw_bios", *DOWNSTREAM}
+    assert selection() == {"raw_bios", *DOWNSTREAM, "level1"}
 
 
 def test_the_sensor_sees_every_change_and_no_dead_league(
@@ -101,9 +101,8 @@ def test_followers_follow_changes_of_the_data_and_nothing_else(
     world: World, resources: Resources
 ) -> None:
     defs = definitions_of(resources)
-    athletes = [
-        spec.key for spec in defs.resolve_all_asset_specs() if spec.key.path[0] == "athlepersona"
-    ]
+    athletes = asset_keys([s for s in stages_of(resources) if s.layout.name == "athlepersona"])
+    studies = asset_keys(study_stages_of(resources))
     source = dg.AssetKey(["athlepersona", "raw_bios"])
     leagues = run_tags(stages_of(resources))
     del leagues[ONLY_STALE_TAG]
@@ -124,6 +123,7 @@ def test_followers_follow_changes_of_the_data_and_nothing_else(
             nonlocal tick
             cursor = tick.cursor if tick else None
             tick = dg.evaluate_automation_conditions(defs, instance, cursor=cursor)
+            assert not any(map(tick.get_num_requested, studies)), "a study costs calls"
             return {key.path[-1] for key in athletes if tick.get_num_requested(key)}
 
         run(athletes)
@@ -148,9 +148,12 @@ def test_followers_follow_changes_of_the_data_and_nothing_else(
 def test_every_stage_has_a_freshness_policy(resources: Resources) -> None:
     defs = definitions_of(resources)
     windows = {}
+    studies = set(asset_keys(study_stages_of(resources)))
     for spec in defs.resolve_all_asset_specs():
         policy = spec.freshness_policy
-        assert policy is not None, spec.key
+        assert (policy is None) == (spec.key in studies), spec.key
+        if policy is None:
+            continue
         windows[spec.key.path[-1]] = policy.fail_window.to_timedelta().days
     assert windows["raw_bios"] == 2
     assert windows["bios"] == windows["crl_model"] == 16

@@ -294,7 +294,7 @@ def test_a_failed_run_ends_with_what_failed_what_is_safe_and_how_to_go_on(
 ) -> None:
     monkeypatch.setenv("PERSONAX_HOME", str(tmp_path / "a home"))
     monkeypatch.setattr(sys, "argv", [".venv/bin/personax", "run", "--dataset", "athlepersona"])
-    stages = [s for s in stages_of(build_resources()) if s.layout.sub == ATHLEPERSONA]
+    stages = [s for s in stages_of(build_resources()) if s.layout.subs == (ATHLEPERSONA,)]
     records = {s.key: StageRecord(s.key, "ok", {}) for s in stages if s.name != "report"}
     assert complain(stages[:-1], records) == 0
     assert capsys.readouterr().err == ""
