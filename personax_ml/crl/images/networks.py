@@ -43,15 +43,16 @@ def perceptron(inputs: int, width: int) -> nn.Sequential:
     )
 
 
-def convolutions(inputs: int, config: ImageConfig, pad: nn.Module) -> nn.Sequential:
+def convolutions(inputs: int, config: ImageConfig, cyclic: bool) -> nn.Sequential:
     """Return 3 x 3 convolutions that keep the size, the last one without activation.
 
-    All padding happens on the image: for cyclic padding that is the same as padding every layer.
+    Cyclic padding happens once, on the image: that is the same as padding every layer. Zeros are
+    put around every layer, which tells the layers where the edge is.
     """
-    layers: list[nn.Module] = [pad, nn.Conv2d(inputs, config.channels, 3)]
-    for _ in range(config.depth - 1):
-        layers += [nn.SiLU(), nn.Conv2d(config.channels, config.channels, 3)]
-    return nn.Sequential(*layers)
+    layers: list[nn.Module] = [nn.CircularPad2d(config.depth)] if cyclic else []
+    for into in (inputs, *[config.channels] * (config.depth - 1)):
+        layers += [nn.Conv2d(into, config.channels, 3, padding=0 if cyclic else 1), nn.SiLU()]
+    return nn.Sequential(*layers[:-1])
 
 
 class PlaceNet(nn.Module):
@@ -73,7 +74,7 @@ class PlaceNet(nn.Module):
     def __init__(self, width: int, shape: tuple[int, int, int], config: ImageConfig) -> None:
         super().__init__()
         channels, height, breadth = shape
-        self.maps = convolutions(channels, config, nn.ZeroPad2d(config.depth))
+        self.maps = convolutions(channels, config, cyclic=False)
         self.head = nn.Linear(2 * config.channels, width)
         self.register_buffer("rows", torch.linspace(-1, 1, height), persistent=False)
         self.register_buffer("columns", torch.linspace(-1, 1, breadth), persistent=False)
@@ -106,8 +107,7 @@ class PatternNet(nn.Module):
     def __init__(self, width: int, shape: tuple[int, int, int], config: ImageConfig) -> None:
         super().__init__()
         self.maximum = config.maximum
-        pad = (nn.CircularPad2d if config.cyclic else nn.ZeroPad2d)(config.depth)
-        self.maps = convolutions(shape[0], config, pad)
+        self.maps = convolutions(shape[0], config, config.cyclic)
         self.head = perceptron((2 if config.maximum else 1) * config.channels, width)
 
     def forward(self, x: Tensor) -> Tensor:

@@ -45,7 +45,7 @@ def test_a_missing_image_leaves_the_latents_to_the_others(
     lost[45:50, 4] = True
     assert np.array_equal(np.isnan(latents), lost)
     assert np.corrcoef(latents[:40, 0], whole[:40, 0])[0, 1] > 0.9
-    assert np.array_equal(latents[60:], whole[60:])
+    assert latents[60:] == pytest.approx(whole[60:], abs=1e-4)
 
 
 def test_missing_images_are_masked_in_fit(images: VariantMNIST) -> None:
@@ -113,7 +113,7 @@ def test_images_are_linked_to_a_matrix() -> None:
     matrix = (numbers @ rng.standard_normal((5, 12))).astype(np.float32)
     config = CRLConfig(
         (CONFIG.modalities[0], ModalitySpec("text", ("text",), 2, "text")),
-        n_shared=1, epochs=1, components=5, images=replace(CONFIG.images, members=1),
+        n_shared=1, epochs=1, components=5, images=replace(CONFIG.images, members=1, batch_size=64),
     )  # fmt: skip
     measurements = {name: world.measurements[name] for name in CONFIG.modalities[0].measurements}
     measurements["text"] = matrix

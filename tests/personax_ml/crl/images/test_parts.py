@@ -110,9 +110,10 @@ def test_functions_of_a_linked_latent_are_no_further_link() -> None:
     left, right = canonical_axes(own, other, train)
     assert real_pairs(own @ left, other @ right, train, ~train, 199) == 1
     second = rng.standard_normal(3000)
-    own[:, 2], other[:, 2] = second, second + rng.standard_normal(3000)
-    left, right = canonical_axes(own[:, [0, 2]], other[:, [0, 2]], train)
-    assert real_pairs(own @ left, other @ right, train, ~train, 199) == 2
+    pair = np.stack([cause, second], axis=1)
+    partner = np.stack([effect, second + rng.standard_normal(3000)], axis=1)
+    left, right = canonical_axes(pair, partner, train)
+    assert real_pairs(pair @ left, partner @ right, train, ~train, 199) == 2
     shuffled = other[rng.permutation(3000)]
     left, right = canonical_axes(own, shuffled, train)
     assert real_pairs(own @ left, shuffled @ right, train, ~train, 199) == 0
