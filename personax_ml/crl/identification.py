@@ -21,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from personax_ml.crl.estimator import MultimodalCRL
+from personax_ml.crl.linking import holm
 from personax_ml.crl.reduction import Matrix, Measurements
 from personax_ml.crl.regression import predict_held_out
 from personax_ml.crl.splits import Split
@@ -109,7 +110,7 @@ def identification(
     rng = np.random.default_rng(model.config.random_state)
     links, p_values = zip(*(_link(x, y, permutations, rng) for x, y in pairs), strict=True)
     stability = _stability(model, measurements, latents, split, refits, callback, checkpoints)
-    rows = zip(model.latent_names, links, _holm(np.array(p_values)), stability, strict=True)
+    rows = zip(model.latent_names, links, holm(np.array(p_values)), stability, strict=True)
     return [Evidence(name, *(float(v) for v in values)) for name, *values in rows]
 
 
@@ -161,15 +162,6 @@ def _link(x: Floats, y: Floats, permutations: int, rng: np.random.Generator) -> 
     observed = float((a * b).mean())
     shuffled = np.array([(a * b[rng.permutation(len(b))]).mean() for _ in range(permutations)])
     return observed, float((1 + (shuffled >= observed).sum()) / (1 + permutations))
-
-
-def _holm(p_values: Floats) -> Floats:
-    """Adjust p-values for testing all of them (Holm 1979)."""
-    order = np.argsort(p_values)
-    steps = p_values[order] * np.arange(len(p_values), 0, -1)
-    adjusted = np.empty_like(p_values)
-    adjusted[order] = np.minimum(np.maximum.accumulate(steps), 1.0)
-    return adjusted
 
 
 def _stability(

@@ -56,14 +56,16 @@ def predict_held_out(
     best = np.full(y.shape[1], np.inf)
     for bandwidth in _BANDWIDTHS:
         width = bandwidth * np.sqrt(varies.sum())
-        phi = _features(fitted, fitted[chosen], width)
+        phi = kernel_features(fitted, fitted[chosen], width)
         centre = phi.mean(axis=0)
         values, vectors = np.linalg.eigh((phi - centre).T @ (phi - centre))
         kept = values > _RANK_TOLERANCE * values[-1]
         values, vectors = values[kept], vectors[:, kept]
         scores = (phi - centre) @ vectors / np.sqrt(values)
         projected = scores.T @ (y - offset)
-        query = (_features(queried, fitted[chosen], width) - centre) @ vectors / np.sqrt(values)
+        query = (
+            (kernel_features(queried, fitted[chosen], width) - centre) @ vectors / np.sqrt(values)
+        )
         for penalty in _PENALTIES * len(x):
             shrink = values / (values + penalty)
             leverage = scores**2 @ shrink + 1 / len(x)
@@ -118,7 +120,7 @@ def supervised_held_out(
     return np.array([np.corrcoef(guess, true)[0, 1] for guess, true in pairs])
 
 
-def _features(x: Floats, centres: Floats, width: float) -> Floats:
+def kernel_features(x: Floats, centres: Floats, width: float) -> Floats:
     """Return the inputs beside their Gaussian kernel with the centres."""
     squared = (x**2).sum(axis=1)[:, None] + (centres**2).sum(axis=1) - 2 * x @ centres.T
     features: Floats = np.hstack([x, np.exp(-np.maximum(squared, 0) / (2 * width**2))])

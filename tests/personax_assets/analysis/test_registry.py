@@ -180,6 +180,7 @@ def test_a_champion_that_does_not_load_gives_way(
     assert version.reason == "version 1 does not load (OSError: No such artifact)"
 
 
+@pytest.mark.slow
 def test_a_champion_of_another_encoder_gives_way_and_hands_its_columns_on(
     with_champion: Tracking, tables: Tables, people: MeasuredPeople
 ) -> None:

@@ -151,6 +151,7 @@ def test_columns_that_cannot_be_matched_are_told(people: MeasuredPeople) -> None
     assert trained.columns == "columns not matched to those of version 2"
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("no_refits")
 def test_a_champion_of_other_latents_is_matched_by_name_and_gives_way(
     people: MeasuredPeople,
@@ -202,6 +203,7 @@ train_model(people, config, refitted=refitted, checkpoints=Path(sys.argv[1]))
 """
 
 
+@pytest.mark.slow
 def test_a_training_that_was_killed_in_a_refit_goes_on(
     people: MeasuredPeople, tmp_path: Path
 ) -> None:

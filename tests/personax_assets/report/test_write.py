@@ -182,6 +182,7 @@ def test_a_report_of_bios_alone_says_why_the_rest_is_missing(
     assert "Level I across both" not in Page((tmp_path / "index.html").read_text("utf-8")).words
 
 
+@pytest.mark.slow
 def test_every_table_may_be_missing_or_empty(
     tmp_path: Path, run_info: RunInfo, athletes: SubDatasetReport
 ) -> None:

@@ -183,6 +183,16 @@ def test_the_likelihood_reaches_the_adjacency_and_leaves_the_codes_alone(
     assert all(p.grad is None for p in network.modalities.parameters())
 
 
+def test_the_fitted_flow_inverts(model: MultimodalCRL, world: World) -> None:
+    network = model.network
+    with torch.no_grad():
+        encoded = network.encode(model._batch(world.measurements))
+        codes = network.in_causal_order(encoded.shared, encoded.codes)
+        noise, _ = network.flow.noise(network.flow.unmix(codes)[0])
+        back = network.flow.mix(network.flow.latents(noise))
+    assert (back - codes).abs().max() < 1e-5
+
+
 def test_samples_look_like_the_people(model: MultimodalCRL, world: World) -> None:
     latents, people = model.sample(4000, random_state=1)
     seen = model.transform(world.part(world.split.train))

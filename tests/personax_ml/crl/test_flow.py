@@ -35,8 +35,7 @@ def test_inverts(flow: CausalFlow) -> None:
         flow = flow.to(dtype)
         codes = torch.randn(200, 7, dtype=dtype)
         back = flow.mix(flow.latents(noise_of(flow, codes)))
-        assert (back - codes).abs().max() < tolerance * 10
-        assert (back - codes).abs().median() < tolerance
+        assert (back - codes).abs().max() < tolerance
 
 
 def test_changes_every_coordinate(flow: CausalFlow) -> None:

@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from personax_ml.crl import three_way_split
-from personax_ml.crl.linking import links_held_out
+from personax_ml.crl import CRLConfig, ModalitySpec, three_way_split
+from personax_ml.crl.linking import kernel_links_held_out, links_held_out, modality_links
 from personax_ml.crl.metrics import (
     chance_levels,
     mcc_held_out,
@@ -127,6 +127,38 @@ def test_links_of_strangers_are_rejected_at_their_level() -> None:
         for _ in range(200)
     ]
     assert 0.01 < np.mean(np.array(first) < 0.05) < 0.1
+
+
+def bent_pair(n: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """Two modalities with two links, one of them through an even function."""
+    rng = np.random.default_rng(seed)
+    z = rng.standard_normal((n, 2))
+    a = np.hstack([z, rng.standard_normal((n, 3))])
+    b = np.hstack([z[:, :1], z[:, 1:] ** 2 - 1, rng.standard_normal((n, 3))])
+    b = b + 0.3 * rng.standard_normal(b.shape)
+    return a @ rng.standard_normal((5, 6)), b @ rng.standard_normal((5, 6))
+
+
+def test_kernel_links_see_what_linear_ones_do_not() -> None:
+    a, b = bent_pair(1500, 0)
+    split = three_way_split([str(i) for i in range(1500)])
+    linear = links_held_out(a, b, split.train, split.test, permutations=199)
+    assert linear.significant() == 1
+    kernel = kernel_links_held_out(a, b, split, pairs=4, permutations=199)
+    assert kernel.significant() == 2
+    assert kernel.correlations[1] > 0.6
+    shuffled = np.random.default_rng(1).permutation(b)
+    assert kernel_links_held_out(a, shuffled, split, pairs=4, permutations=199).significant() == 0
+
+
+def test_modality_links_count_what_the_measurements_share() -> None:
+    a, b = (x.astype(np.float32) for x in bent_pair(1500, 3))
+    a[:40], b[20:80] = np.nan, np.nan
+    config = CRLConfig((ModalitySpec("a", ("a",), 2, "a"), ModalitySpec("b", ("b",), 2, "b")), 2)
+    split = three_way_split([str(i) for i in range(1500)])
+    links = modality_links({"a": a, "b": b}, config, split, pairs=3, permutations=199)
+    assert list(links) == [("a", "b")]
+    assert links["a", "b"].significant() == 2
 
 
 def test_a_person_never_changes_parts() -> None:

@@ -85,6 +85,7 @@ def test_storage_is_exact(image_model: MultimodalCRL, images: VariantMNIST, tmp_
         assert np.array_equal(x, image_model.reconstruct(test)[name])
 
 
+@pytest.mark.slow
 def test_same_seed_same_numbers() -> None:
     world = draw_variant_mnist(n=400, seed=1)
     first, again, other = (
