@@ -149,7 +149,8 @@ def _show_latents(found: Dossier) -> None:
     rows = [(name, None if value is None else f"{value:.4f}") for name, value in values]
     version = found.latents["model_version"]
     name = f"personax-crl-{found.match.sub.name}"
-    print_table(f"Latents by {name} version {version}", ("latent", "value"), _texts(rows))
+    print_table("Latents", ("latent", "value"), _texts(rows))
+    print_line(f"by {name} version {version}")
     _show_made(found, "latents")
 
 

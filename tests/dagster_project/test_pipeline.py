@@ -211,7 +211,7 @@ def test_one_person_is_shown_with_everything_and_its_origin(
         assert row["request_id"] in told
     latents = resources.warehouse.query(f"SELECT * FROM athlepersona.latents WHERE {where}")
     version = latents["model_version"][0]
-    assert f"Latents by personax-crl-athlepersona version {version}" in told
+    assert f"by personax-crl-athlepersona version {version}" in told
     assert f"{latents['trait_1'][0]:.4f}" in told
     assert (tmp_path / f"{person['person_id']}_1.png").read_bytes().startswith(b"\x89PNG")
     for stage in ("bios", "face_crops", "trait_scores", "latents"):
