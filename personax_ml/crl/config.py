@@ -84,11 +84,11 @@ class ImageConfig:
 
     channels: int = 16
     depth: int = 3
-    members: int = 3
-    link_epochs: int = 25
-    within_epochs: int = 20
+    members: int = 4
+    link_epochs: int = 40
+    within_epochs: int = 16
     batch_size: int = 256
-    learning_rate: float = 3e-3
+    learning_rate: float = 2e-3
     weight_decay: float = 1e-2
     agreement: float = 1.0
     cyclic: bool = True

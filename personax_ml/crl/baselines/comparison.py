@@ -68,6 +68,13 @@ class Settings:
     effort: Effort = field(default_factory=Effort)
 
 
+SMALL = Settings(
+    ImageConfig(channels=8, depth=2, members=2, link_epochs=12, within_epochs=10),
+    flow_epochs=1,
+    effort=Effort(epochs=10),
+)
+"""For a thousand rows and a look within a minute: what it gives is no result to quote."""
+
 Codes = Mapping[str, Matrix]
 """Latents of all rows, by method."""
 
