@@ -182,7 +182,7 @@ def test_ask_again_asks_everybody_once_more_and_keeps_what_there_was(platform: P
     first = platform.run()
     asked_at = "SELECT person_id, rated_at FROM athlepersona.trait_texts_llama ORDER BY 1"
     before = first.warehouse.query(asked_at)
-    platform.write(budget_usd=1.0)
+    platform.write(budget_usd=2.0)
     stopped = platform.run(ask="again")  # the money ends in the middle of the new round
     asked = len(platform.log()) - 2 * N
     assert 0 < asked < 2 * N
