@@ -208,7 +208,7 @@ def test_the_calibration_of_prompts_enters_no_other_table(platform: Platform) ->
     before = resources.warehouse.query(texts)
     asked = len(platform.log())
     resources = platform.resources(calibration_people=5, calibration_repeats=2)
-    studies = [s for s in study_stages_of(resources) if s.layout.sub == ATHLEPERSONA]
+    studies = [s for s in study_stages_of(resources) if s.layout.subs == (ATHLEPERSONA,)]
     keys = {stage.key for stage in studies}
     launch(resources, stale(studies, resources, keys), "calibrate_prompts")
     assert {resources.warehouse.stages()[key].status for key in keys} == {"ok"}

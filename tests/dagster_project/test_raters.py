@@ -47,7 +47,7 @@ def resources_with(root: Path, people: int, *raters: dict[str, Any]) -> Resource
 def bring(resources: Resources, *names: str) -> None:
     """Bring the athletes' stages up to date: those named, or all."""
     Home(resources.home).prepare()
-    stages = [s for s in stages_of(resources) if s.layout.sub == ATHLEPERSONA]
+    stages = [s for s in stages_of(resources) if s.layout.subs == (ATHLEPERSONA,)]
     within = {s.key for s in stages if not names or s.name in names}
     launch(resources, stale(stages, resources, within))
 
@@ -64,7 +64,7 @@ def test_one_more_block_is_one_more_asset_column_and_measurement(tmp_path: Path)
     raters = ("chatgpt", "gemini", "llama", "mistral")
     keys = {key.to_user_string() for key in definitions_of(resources).resolve_all_asset_keys()}
     assert {f"athlepersona/trait_texts_{rater}" for rater in raters} <= keys
-    layout = next(s.layout for s in stages_of(resources) if s.layout.sub == ATHLEPERSONA)
+    layout = next(s.layout for s in stages_of(resources) if s.layout.subs == (ATHLEPERSONA,))
     assert set(raters) < set(layout.tables["trait_scores"].column_names)
     assert layout.tables["trait_texts_mistral"].name == "trait_texts_mistral"
     assert measurement_names(ATHLEPERSONA, layout.raters)["text"][-1] == "text_mistral"
