@@ -210,8 +210,6 @@ class Warehouse(DuckDBResource):
         with _process_lock:
             connection = self._connect()
             try:
-                # DuckDB would draw a bar of its own over whatever is shown to a person.
-                connection.execute("SET enable_progress_bar = false").fetchall()
                 yield connection
             finally:
                 connection.close()

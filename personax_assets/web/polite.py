@@ -77,7 +77,7 @@ class Polite:
                     self._failures[host] = 0
                     return response
                 trouble = trouble or _complaint(response, url)
-                if trouble.reason != "timeout" and trouble.status not in _TRANSIENT:
+                if not _may_pass(trouble):
                     raise trouble
                 pause = self._pause(response, backoff)
                 if pause is not None:

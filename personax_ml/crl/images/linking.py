@@ -193,7 +193,7 @@ def real_pairs(own: Floats, other: Floats, train: Bools, held_out: Bools, permut
             if pair:
                 known, sought = scores[:, :pair], scores[train, pair : pair + 1]
                 residual = value - predict_held_out(known[train], sought, known[held_out])[:, 0]
-            if residual.var() < _LEAST_NEW * value.var():
+            if residual.var() <= _LEAST_NEW * value.var():  # a constant score adds nothing either
                 return pair
             residuals.append((residual - residual.mean()) / residual.std())
         a, b = residuals

@@ -179,6 +179,11 @@ def fit_image_reductions(
     ValueError
         If an image measurement does not vary, or an image modality is linked to no other.
     """
+    for name in config.image_shapes:
+        if np.ptp(measurements[name][observed_rows(measurements[name])], axis=0).max() == 0:
+            raise ValueError(
+                f"measurement {name}: every observed row is the same; leave the measurement out"
+            )
     names = config.measurement_names
     everyone = {name: np.concatenate([measurements[name], validation[name]]) for name in names}
     counts = len(measurements[names[0]]), len(validation[names[0]])
@@ -191,11 +196,6 @@ def fit_image_reductions(
     for modality, view, scores in zip(config.modalities, views, linked, strict=True):
         if modality.image_shape is None:
             continue
-        for name in modality.measurements:
-            if np.ptp(measurements[name][observed_rows(measurements[name])], axis=0).max() == 0:
-                raise ValueError(
-                    f"measurement {name}: every observed row is the same; leave the measurement out"
-                )
         encoder = _encoder(modality, view, rows, scores, config.images, generator)
         for name in modality.measurements:
             reductions[name] = _reduce(everyone[name], modality, encoder, rows, config, generator)
