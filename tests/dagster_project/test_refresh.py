@@ -215,10 +215,6 @@ def assert_same_state(one: Resources, other: Resources) -> None:
         if name == "bios_history":
             # the wording of notes is of the time when they were written
             frames = [frame.drop("notes") for frame in frames]
-        if name.startswith("trait_texts"):
-            frames = [
-                frame.drop("prompt_tokens", "completion_tokens", "cost_usd") for frame in frames
-            ]
         assert frames[0].height > 0, name
         assert frames[0].equals(frames[1]), name
 
