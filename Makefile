@@ -14,11 +14,14 @@ run: .venv/installed
 ui: .venv/installed
 	$(BIN)/personax ui $(ARGS)
 
+# a file's tests share what they build, so a file stays in one process; one thread each is enough
+PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile
+
 test: lint
-	$(BIN)/python -m pytest
+	$(PYTEST)
 
 test-all: lint
-	$(BIN)/python -m pytest -m "slow or not slow"
+	$(PYTEST) -m "slow or not slow"
 
 lint: .venv/installed-test
 	$(BIN)/ruff check .

@@ -68,6 +68,10 @@ def served(answer: Callable[[Request], Answer | None]) -> Iterator[Loopback]:
                 loopback.requests.append(request)
             try:
                 found = loopback.answer(request)
+            finally:
+                with lock:  # before the last byte: whoever has it may rightly ask again at once
+                    busy -= 1
+            try:
                 if found is None:
                     self.close_connection = True
                     return
@@ -79,9 +83,6 @@ def served(answer: Callable[[Request], Answer | None]) -> Iterator[Loopback]:
                 self.wfile.write(content)
             except (BrokenPipeError, ConnectionResetError):
                 pass  # the other side has seen enough
-            finally:
-                with lock:
-                    busy -= 1
 
         do_GET = do_POST = _respond  # noqa: N815 - names of the standard library
 

@@ -153,6 +153,7 @@ def test_a_budget_without_prices_is_refused_at_once(
     assert "more than 0" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("platform", [Faults(script=("refusal",))], indirect=True)
 def test_only_failed_asks_the_refused_again_and_nobody_else(platform: Platform) -> None:
     resources = platform.run()
@@ -178,6 +179,7 @@ def test_only_failed_asks_the_refused_again_and_nobody_else(platform: Platform) 
     assert stale(stages_of(resources), resources, within) == ()
 
 
+@pytest.mark.slow
 def test_ask_again_asks_everybody_once_more_and_keeps_what_there_was(platform: Platform) -> None:
     first = platform.run()
     asked_at = "SELECT person_id, rated_at FROM athlepersona.trait_texts_llama ORDER BY 1"
@@ -202,6 +204,7 @@ def test_ask_again_asks_everybody_once_more_and_keeps_what_there_was(platform: P
     assert repeats.value_counts(sort=True)["count"].to_list() == [2 * N, 2 * N]
 
 
+@pytest.mark.slow
 def test_the_calibration_of_prompts_enters_no_other_table(platform: Platform) -> None:
     resources = platform.run()
     texts = "SELECT * FROM athlepersona.trait_texts_llama ORDER BY person_id"

@@ -97,6 +97,7 @@ def test_training_is_requested_when_there_is_something_new_to_train_on(
     assert "crl_model" in names(tick.run_requests[0].asset_selection)
 
 
+@pytest.mark.slow
 def test_followers_follow_changes_of_the_data_and_nothing_else(
     world: World, resources: Resources
 ) -> None:

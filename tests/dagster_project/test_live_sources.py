@@ -132,6 +132,7 @@ def test_from_wikidata_to_face_crops_and_again_when_something_changes(
     assert len(net.wiki_server.requests) == fetched, "the photographs are the same"
 
 
+@pytest.mark.slow
 def test_a_wiki_that_is_down_is_told_and_tried_again(
     net: Net, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -171,6 +172,7 @@ def test_the_command(net: Net, tmp_path: Path) -> None:
     assert net.wiki_server.requests == []
 
 
+@pytest.mark.slow
 def test_nameless_identities_have_faces_and_attributes_and_nobody_is_asked_about_them(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -149,6 +149,7 @@ def test_a_second_run_has_nothing_to_do(resources: Resources, home: Home) -> Non
     assert stale(stages, resources, {stage.key for stage in stages}) == ()
 
 
+@pytest.mark.slow
 def test_new_people_cost_their_own_calls_only(resources: Resources, home: Home) -> None:
     before, scores = calls(home), table(resources, "athlepersona.trait_scores")
     home.manifest.unlink()  # as if the same source had grown

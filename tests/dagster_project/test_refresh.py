@@ -40,6 +40,7 @@ def status(resources: Resources, stage: str) -> tuple[str, str | None]:
     return record.status, record.reason
 
 
+@pytest.mark.slow
 def test_the_snapshots_of_the_nba_replayed(
     real_data: Path, tmp_path: Path, counting: Rater
 ) -> None:
@@ -219,6 +220,7 @@ def assert_same_state(one: Resources, other: Resources) -> None:
         assert frames[0].equals(frames[1]), name
 
 
+@pytest.mark.slow
 def test_days_of_refreshes_end_where_a_single_run_does(tmp_path: Path, counting: Rater) -> None:
     world = World(tmp_path / "rosters", (30, 24))
     resources = resources_of(tmp_path / "home", world.list)

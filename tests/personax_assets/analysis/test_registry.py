@@ -122,6 +122,7 @@ def test_an_empty_registry(store: Tracking, people: MeasuredPeople) -> None:
         latents_by_champion(store, "athlepersona", people, latent_names(ATHLEPERSONA))
 
 
+@pytest.mark.slow
 def test_training_again_keeps_the_meaning_of_columns(
     with_champion: Tracking, tables: Tables, people: MeasuredPeople
 ) -> None:
@@ -284,6 +285,7 @@ def test_a_store_that_does_not_answer_is_named(
     assert "secret" not in str(e.value)
 
 
+@pytest.mark.slow
 def test_a_killed_training_leaves_its_state_until_it_is_registered(
     with_champion: Tracking, tables: Tables, people: MeasuredPeople, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -162,6 +162,7 @@ snapshots = st.lists(
 )
 
 
+@pytest.mark.slow
 @given(snapshots)
 @settings(max_examples=20, deadline=None)
 def test_replaying_snapshots_one_by_one_equals_loading_all_at_once(

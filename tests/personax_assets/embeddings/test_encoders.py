@@ -180,6 +180,7 @@ def face_recovery(n: int) -> dict[str, float]:
     return dict(zip(names, r2.tolist(), strict=True))
 
 
+@pytest.mark.slow
 def test_skin_and_hair_are_in_the_crops() -> None:
     r2 = face_recovery(120)
     assert r2["face_skin"] > 0.85

@@ -132,6 +132,7 @@ def measured(table: pl.DataFrame, people: pl.DataFrame) -> pl.DataFrame:
     return result
 
 
+@pytest.mark.slow
 def test_what_the_prompt_gives_away_is_told_from_what_the_person_brings() -> None:
     gives_away = measured(*planted(told_effect=0.6, named_effect=0.0, silent_effect=0.0))
     share = found(gives_away, "other_name", "prompt_share")

@@ -31,6 +31,7 @@ def test_twenty_kills_lose_nothing(tmp_path: Path) -> None:
     assert counted == dict.fromkeys(counted, 0), found
 
 
+@pytest.mark.slow
 def test_a_small_storm(tmp_path: Path) -> None:
     found = drill.storm(tmp_path, n=12, rpm=10_000)
     counted = {key: found[key] for key in (

@@ -41,7 +41,7 @@ def test_bent_codes_are_unbent() -> None:
     assert mcc_held_out(np.exp(TRUTH), TRUTH, TRAIN, TEST, "pearson").mcc < 0.9
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=5, deadline=None)
 @given(
     scales=st.lists(st.floats(1e-6, 1e6), min_size=4, max_size=4),
     signs=st.lists(st.sampled_from([-1.0, 1.0]), min_size=4, max_size=4),

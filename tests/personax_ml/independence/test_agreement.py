@@ -1,6 +1,5 @@
 """The compressed forms against independent implementations on n x n matrices."""
 
-import dcor as peer_dcor
 import numpy as np
 import pytest
 from causallearn.utils.cit import CIT
@@ -8,7 +7,7 @@ from causallearn.utils.KCI.KCI import KCI_CInd, KCI_UInd
 from causallearn.utils.RCIT.RCIT import RIT
 from scipy.stats import chi2_contingency
 
-from personax_ml.independence import VariableSpec, chi2, crosstab, dcor, encode, gsq, hsic, kci
+from personax_ml.independence import chi2, crosstab, encode, gsq, hsic, kci
 from personax_ml.independence.profiles import Kernels
 from personax_ml.independence.statistics.rcit import normalised, prepare_rcit
 from personax_ml.independence.tables import unconditional
@@ -53,7 +52,9 @@ def test_kci_of_two_continuous_columns_is_causal_learns():
 
 
 @pytest.mark.parametrize("column", COLUMNS)
-@pytest.mark.parametrize(("n", "effect"), [(150, 0.3), (1000, 0.1)])
+@pytest.mark.parametrize(
+    ("n", "effect"), [(150, 0.3), pytest.param(1000, 0.1, marks=pytest.mark.slow)]
+)
 def test_conditional_kci_is_causal_learns(column, n, effect):
     rng = np.random.default_rng(n)
     x, y = make(column, n, rng, effect)
@@ -112,29 +113,6 @@ def test_chi2_and_gsq_given_a_variable_are_causal_learns(column):
     for test, method in ((chi2, "chisq"), (gsq, "gsq")):
         peer = CIT(np.column_stack((x, y, z)), method)(0, 1, [2])
         assert test(x, y, z, profile="paper").p_value == pytest.approx(peer, abs=1e-12)
-
-
-@pytest.mark.parametrize("column", COLUMNS)
-def test_dcor_is_dcors(column):
-    x, y = make(column, 500, np.random.default_rng(4), 0.1)
-    result = dcor(x, y)
-    assert result.effect_size == pytest.approx(peer_dcor.distance_correlation(x, y), abs=1e-9)
-    expected = 500 * peer_dcor.distance_covariance_sqr(x, y)
-    assert result.statistic == pytest.approx(expected, rel=1e-9)
-
-
-def test_dcor_of_nominal_and_circular_columns_is_that_of_their_points():
-    rng = np.random.default_rng(6)
-    x = rng.integers(0, 5, 400)
-    y = rng.normal(size=400) + 0.1 * x
-    nominal = dcor([f"c{i}" for i in x], y).effect_size
-    points = np.eye(5)[x] / np.sqrt(2)  # distance 1 between any two
-    assert nominal == pytest.approx(peer_dcor.distance_correlation(points, y), abs=1e-9)
-    circle = np.column_stack((np.cos(2 * np.pi * x / 5), np.sin(2 * np.pi * x / 5)))
-    spec = VariableSpec("circular", discrete=True, period=5)
-    assert dcor(x, y, x_spec=spec).effect_size == pytest.approx(
-        peer_dcor.distance_correlation(circle, y), abs=1e-9
-    )
 
 
 @pytest.mark.parametrize("column", COLUMNS)

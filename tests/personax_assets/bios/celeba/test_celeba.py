@@ -217,6 +217,7 @@ def test_a_wrong_description(tmp_path: Path, more: str, said: str) -> None:
     assert said in str(caught.value)
 
 
+@pytest.mark.slow
 def test_the_real_files(real_data: Path) -> None:
     """10,177 identities out of 202,599 images."""
     folder = real_data / "celeba"

@@ -107,6 +107,7 @@ def test_torch_in_torch_out(image_model: MultimodalCRL, images: VariantMNIST) ->
     assert all(isinstance(x, torch.Tensor) for x in restored.values())
 
 
+@pytest.mark.slow
 def test_images_are_linked_to_a_matrix() -> None:
     world = draw_variant_mnist(n=800, pool="one", seed=2)
     rng = np.random.default_rng(0)
