@@ -9,7 +9,12 @@ from typing import Any
 import dagster as dg
 
 from dagster_project.automation import Timing, schedules_of, sensors_of
-from dagster_project.graph import stages_of, study_stages_of
+from dagster_project.graph import (
+    benchmark_stages_of,
+    calibration_stages_of,
+    stages_of,
+    study_stages_of,
+)
 from dagster_project.home import Home
 from dagster_project.jobs import jobs_of
 from dagster_project.profiles import DEFAULT_SEED, profile_named, resources_of, sources_of
@@ -46,7 +51,7 @@ def build_resources(
 def definitions_of(resources: Resources) -> dg.Definitions:
     """Return the Dagster definitions over given resources."""
     stages, studies = stages_of(resources), study_stages_of(resources)
-    jobs = jobs_of(stages, studies)
+    jobs = jobs_of(stages, calibration_stages_of(resources), benchmark_stages_of())
     prune, timing = prune_job(), Timing.from_environment()
     return dg.Definitions(
         assets=[asset_of(stage) for stage in (*stages, *studies)],

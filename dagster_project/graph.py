@@ -6,6 +6,7 @@ Belongs here: putting the stage folders together. Does not belong here: what a s
 from collections.abc import Sequence
 
 from personax_assets.analysis.assets import analysis_stages
+from personax_assets.analysis.benchmark import benchmark_stages
 from personax_assets.analysis.comparison import comparison_stages
 from personax_assets.bios.assets import bios_stages
 from personax_assets.bios.descriptions import WEB
@@ -13,7 +14,7 @@ from personax_assets.datasets import SUB_DATASETS, SubDataset
 from personax_assets.faces.assets import face_stages
 from personax_assets.report.assets import report_stages
 from personax_assets.resources import Resources
-from personax_assets.schemas import comparison_tables, sub_dataset_tables
+from personax_assets.schemas import comparison_tables, crl_benchmark, sub_dataset_tables
 from personax_assets.stage import Layout, Stage
 from personax_assets.traits.assets import trait_stages
 from personax_assets.traits.calibration_assets import calibration_stages
@@ -54,7 +55,18 @@ def stages_of(resources: Resources) -> tuple[Stage, ...]:
     )
 
 
-def study_stages_of(resources: Resources) -> tuple[Stage, ...]:
-    """Return the stages of studies, which run on request alone and serve no other table."""
+def calibration_stages_of(resources: Resources) -> tuple[Stage, ...]:
+    """Return the stages of the calibration of prompts, of each sub-dataset."""
     layouts = [layout_of(sub, resources) for sub in SUB_DATASETS.values()]
     return tuple(stage for layout in layouts for stage in calibration_stages(layout))
+
+
+def benchmark_stages_of() -> tuple[Stage, ...]:
+    """Return the stages of the benchmark, which is about no sub-dataset."""
+    table = crl_benchmark()
+    return benchmark_stages(Layout("synthetic", (), (), {table.name: table}))
+
+
+def study_stages_of(resources: Resources) -> tuple[Stage, ...]:
+    """Return the stages that run on request alone and serve no table of a data set."""
+    return (*calibration_stages_of(resources), *benchmark_stages_of())

@@ -76,7 +76,9 @@ def _job(name: str, stages: Sequence[Stage], description: str, stale: bool = Tru
     )
 
 
-def jobs_of(stages: Sequence[Stage], studies: Sequence[Stage] = ()) -> dict[str, "Job"]:
+def jobs_of(
+    stages: Sequence[Stage], calibration: Sequence[Stage] = (), benchmark: Sequence[Stage] = ()
+) -> dict[str, "Job"]:
     """Return the jobs over assets by name."""
     jobs = (
         _job(
@@ -106,10 +108,16 @@ def jobs_of(stages: Sequence[Stage], studies: Sequence[Stage] = ()) -> dict[str,
         ),
         _job(
             "calibrate_prompts",
-            studies,
+            calibration,
             "Asks every rater variants of the prompt about a sample of people: how much answers "
             "vary between repeats, and what the prompt gives away. Costs calls; the answers enter "
             "no other table.",
+        ),
+        _job(
+            "benchmark_synthetic",
+            benchmark,
+            "Level II on images whose latents are known: ours beside other methods. Some "
+            "minutes on the digits of scikit-learn; with PERSONAX_BENCHMARK_IMAGES some hours.",
         ),
     )
     return {job.name: job for job in jobs}

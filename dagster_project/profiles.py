@@ -88,5 +88,10 @@ def resources_of(profile: Profile, home: Home, sources: Sources, seed: int) -> R
         sources=sources,
         raters=Raters(file=str(profile.raters_file), journal=str(home.journal)),
         encoders=Encoders(face="pixels", text="ngrams"),
-        models=ModelRegistry(uri=home.tracking_uri, artifacts=str(home.artifacts), seed=seed),
+        models=ModelRegistry(
+            uri=home.tracking_uri,
+            artifacts=str(home.artifacts),
+            seed=seed,
+            benchmark_images=os.environ.get("PERSONAX_BENCHMARK_IMAGES", ""),
+        ),
     )

@@ -7,7 +7,7 @@ not belong here: what a table holds (`schemas`).
 from collections.abc import Iterator, Mapping, Sequence
 
 from personax_assets.datasets import SUB_DATASETS, SubDataset
-from personax_assets.schemas import comparison_tables, quarantine, sub_dataset_tables
+from personax_assets.schemas import comparison_tables, crl_benchmark, quarantine, sub_dataset_tables
 from personax_assets.table_schema import Column, TableSchema
 from personax_assets.warehouse import STAGES
 
@@ -48,6 +48,7 @@ def data_model() -> str:
         parts.append(_section(title, {s: group[name] for s, group in tables.items()}))
     both = comparison_tables(tuple(SUB_DATASETS.values()))
     parts += [_section(f"comparison.{name}", {"": schema}) for name, schema in both.items()]
+    parts.append(_section("synthetic.crl_benchmark", {"": crl_benchmark()}))
     parts.append(_section("quarantine.<sub-dataset>_<table>", {"": quarantine("x")}))
     parts.append(_section("personax.stages", {"": STAGES}))
     return "\n".join(parts)

@@ -299,11 +299,14 @@ class ModelRegistry(dg.ConfigurableResource[Any]):
         Folder for artifacts.
     seed : int
         Seed of training.
+    benchmark_images : str
+        Folder with the IDX files of the benchmark; without one it is small.
     """
 
     uri: str
     artifacts: str
     seed: int = 0
+    benchmark_images: str = ""
 
     def tracking(self) -> "Tracking":
         """Return the tracking client."""

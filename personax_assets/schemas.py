@@ -869,3 +869,35 @@ def sub_dataset_tables(
 def comparison_tables(subs: Sequence[SubDataset]) -> dict[str, TableSchema]:
     """Return every table across sub-datasets by name."""
     return {table.name: table for table in (level1_comparison(subs),)}
+
+
+def crl_benchmark() -> TableSchema:
+    """Scores of Level II and of other methods where the truth is known."""
+    from personax_ml.synthetic.variant_mnist import LATENTS
+
+    scores = {"mcc": "mean absolute Spearman correlation, assignment fixed on training rows",
+              "r2": "R2 of a nonlinear regression fitted on training rows"}  # fmt: skip
+    return TableSchema(
+        "crl_benchmark",
+        "The scores of one method on one invented data set of images, on rows it never saw.",
+        ("world", "seed", "method"),
+        (
+            _key("world", "The pool of shapes: `class`, all sixes and shoes; `one`, one of each."),
+            _key("seed", "Which data set, from 0.", type="INTEGER"),
+            _key("method", "The method."),
+            Column(
+                "kind", "VARCHAR", "What it is in the comparison.", nullable=False,
+                values=("ours", "baseline", "control", "ceiling", "ablation"),
+            ),
+            *(
+                Column(f"{score}_held_out", "DOUBLE", f"{what.capitalize()}; mean over latents.")
+                for score, what in scores.items()
+            ),
+            *(
+                Column(f"{score}_{name}", "DOUBLE", f"{what.capitalize()}: {name}.")
+                for score, what in scores.items()
+                for name in LATENTS
+            ),
+            _INPUT_HASH,
+        ),
+    )  # fmt: skip

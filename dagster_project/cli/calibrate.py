@@ -14,7 +14,7 @@ from dagster_project.cli.command import Command
 from dagster_project.cli.console import Board, print_table
 from dagster_project.cli.forecast import check_limit, print_estimates
 from dagster_project.cli.run import chosen_sub_datasets, complain, dataset_option, launch
-from dagster_project.graph import layout_of, study_stages_of
+from dagster_project.graph import calibration_stages_of, layout_of
 from dagster_project.home import Home
 from dagster_project.profiles import profile_named
 from personax_assets.datasets import SubDataset
@@ -62,7 +62,7 @@ def _calibrate(arguments: argparse.Namespace) -> int:
         _forecast(resources, subs)
         return 0
     home.prepare()
-    stages = [stage for stage in study_stages_of(resources) if stage.layout.sub in subs]
+    stages = [stage for stage in calibration_stages_of(resources) if stage.layout.sub in subs]
     todo = stale(stages, resources, {stage.key for stage in stages})
     if todo:
         with Board(len(todo)):

@@ -80,14 +80,18 @@ class Tracking:
 
     @contextmanager
     def run(self, experiment: str, name: str, tags: Mapping[str, str]) -> Iterator["ActiveRun"]:
-        """Open a run; it is marked as failed if the block raises."""
+        """Open a run, nested in the active one; it is marked as failed if the block raises."""
         found = self.client.get_experiment_by_name(experiment)
         if found is None:
             identifier = self.client.create_experiment(experiment, self._artifact_location())
         else:
             identifier = found.experiment_id
         with self.mlflow.start_run(
-            experiment_id=identifier, run_name=name, tags=dict(tags), log_system_metrics=False
+            experiment_id=identifier,
+            run_name=name,
+            nested=self.mlflow.active_run() is not None,
+            tags=dict(tags),
+            log_system_metrics=False,
         ) as run:
             yield run
 

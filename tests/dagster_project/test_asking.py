@@ -14,7 +14,7 @@ from dagster_project.build import build_resources
 from dagster_project.cli.forecast import print_forecast
 from dagster_project.cli.main import main
 from dagster_project.cli.run import launch
-from dagster_project.graph import stages_of, study_stages_of
+from dagster_project.graph import calibration_stages_of, stages_of
 from dagster_project.home import Home
 from dagster_project.profiles import sources_of
 from personax_assets.datasets import ATHLEPERSONA
@@ -211,7 +211,7 @@ def test_the_calibration_of_prompts_enters_no_other_table(platform: Platform) ->
     before = resources.warehouse.query(texts)
     asked = len(platform.log())
     resources = platform.resources(calibration_people=5, calibration_repeats=2)
-    studies = [s for s in study_stages_of(resources) if s.layout.subs == (ATHLEPERSONA,)]
+    studies = [s for s in calibration_stages_of(resources) if s.layout.subs == (ATHLEPERSONA,)]
     keys = {stage.key for stage in studies}
     launch(resources, stale(studies, resources, keys), "calibrate_prompts")
     assert {resources.warehouse.stages()[key].status for key in keys} == {"ok"}

@@ -72,7 +72,9 @@ def test_jobs(defs: dg.Definitions) -> None:
     studies = {key for key in everything if "/prompt_" in key}
     assert keys("calibrate_prompts") == studies
     assert len(studies) == 4
-    assert keys("bootstrap") == everything - studies
+    benchmark = {"synthetic/crl_benchmark"}
+    assert keys("benchmark_synthetic") == benchmark
+    assert keys("bootstrap") == everything - studies - benchmark
     assert "athlepersona/crl_model" not in keys("refresh_athletes")
     assert {"athlepersona/raw_bios", "athlepersona/latents"} <= keys("refresh_athletes")
     celebs = {key for key in keys("refresh_celebs") if not key.startswith("celebpersona/")}
