@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from dagster_project.build import build_resources
-from dagster_project.graph import stages_of
+from dagster_project.graph import stages_of, study_stages_of
 from dagster_project.home import Home
 from tests.browser.conftest import Open
 
@@ -108,7 +108,8 @@ def test_everything_is_materialised_from_the_browser_and_a_figure_seen(
     assert bad == set()
     resources = build_resources("demo", home)
     endings = {r.asset: (r.status, r.reason) for r in resources.warehouse.stages().values()}
-    assert endings == {stage.key: ("ok", None) for stage in stages_of(resources)}
+    everything = (*stages_of(resources), *study_stages_of(resources))
+    assert endings == {stage.key: ("ok", None) for stage in everything}
 
     browser.get(f"{address}/assets/athlepersona/independence_tests")
     figure = (By.XPATH, "//*[contains(text(), 'Show Markdown')] | //img[starts-with(@src,'data:')]")
