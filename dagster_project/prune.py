@@ -16,8 +16,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import dagster as dg
+from dagster._core.storage.event_log import SqlEventLogStorage
+from dagster._core.storage.event_log.schema import AssetCheckExecutionsTable
+from sqlalchemy import func, select
 
-KEEP_RUNS = 10
+KEEP_RUNS = 5
 """Runs that are kept whatever is in them."""
 
 DEAD_AFTER_S = 24 * 3600.0
@@ -76,6 +79,7 @@ def prune(
     for run in old:
         instance.delete_run(run.run_id)
         instance.compute_log_manager.delete_logs(prefix=[run.run_id])
+    _forget_checks(instance, {run.run_id for run in old})
     if root is not None:
         for run in old:
             _remove_files(root, run.run_id)
@@ -123,6 +127,21 @@ def _runs_of_latest_materializations(instance: dg.DagsterInstance) -> set[str | 
             records = instance.fetch_materializations(which, limit=len(ids)).records
             found |= {record.run_id for record in records}
     return found
+
+
+def _forget_checks(instance: dg.DagsterInstance, runs: set[str]) -> None:
+    """Delete what runs said of checks, which outlives a deleted run; the latest word stays."""
+    storage = instance.event_log_storage
+    if not isinstance(storage, SqlEventLogStorage):
+        return
+    table = AssetCheckExecutionsTable.c
+    latest = select(func.max(table.id)).group_by(table.asset_key, table.check_name)
+    # the inner query has a name of its own: some databases read no table that they delete from
+    kept = select(latest.subquery("latest").c[0])
+    with storage.index_connection() as connection:
+        connection.execute(
+            AssetCheckExecutionsTable.delete().where(table.run_id.in_(runs), table.id.not_in(kept))
+        )
 
 
 def _remove_files(root: Path, run_id: str) -> None:

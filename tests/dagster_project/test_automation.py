@@ -184,16 +184,28 @@ def whole() -> None:
     """An asset."""
 
 
+@dg.asset_check(asset=whole)
+def sound() -> dg.AssetCheckResult:
+    return dg.AssetCheckResult(passed=True)
+
+
 def test_pruning_keeps_what_tells_what_there_is(tmp_path: Path) -> None:
     Home(tmp_path).prepare()
     with dg.DagsterInstance.from_config(str(Home(tmp_path).dagster)) as instance:
 
         def run(asset: dg.AssetsDefinition, partition: str | None = None) -> str:
-            done = dg.materialize([asset], instance=instance, partition_key=partition)
+            checks = [sound] if asset is whole else []
+            done = dg.materialize([asset, *checks], instance=instance, partition_key=partition)
             return done.run_id
+
+        def checked() -> list[str]:
+            key = dg.AssetCheckKey(whole.key, "sound")
+            history = instance.event_log_storage.get_asset_check_execution_history(key, limit=99)
+            return [record.run_id for record in history]
 
         first, second = run(split, "x"), run(split, "y")
         runs = [run(whole) for _ in range(5)]
+        assert checked() == runs[::-1]
         shards = Home(tmp_path).dagster / "history" / "runs"
         assert (shards / f"{runs[0]}.db").exists()
         done = prune(instance, keep_runs=2)
@@ -205,6 +217,7 @@ def test_pruning_keeps_what_tells_what_there_is(tmp_path: Path) -> None:
         latest = instance.get_latest_materialization_event(whole.key)
         assert latest is not None
         assert latest.run_id == runs[-1]
+        assert checked() == runs[:-3:-1]
         assert prune(instance, keep_runs=2).runs == 0
 
 
