@@ -7,6 +7,7 @@ not belong here: what a table holds (`schemas`).
 from collections.abc import Iterator, Mapping, Sequence
 
 from personax_assets.datasets import SUB_DATASETS, SubDataset
+from personax_assets.migrations import SCHEMA_VERSION
 from personax_assets.schemas import comparison_tables, quarantine, sub_dataset_tables
 from personax_assets.table_schema import Column, TableSchema
 from personax_assets.warehouse import STAGES
@@ -50,6 +51,7 @@ def data_model() -> str:
     parts += [_section(f"comparison.{name}", {"": schema}) for name, schema in both.items()]
     parts.append(_section("quarantine.<sub-dataset>_<table>", {"": quarantine("x")}))
     parts.append(_section("personax.stages", {"": STAGES}))
+    parts.append(_section("personax.schema_version", {"": SCHEMA_VERSION}))
     return "\n".join(parts)
 
 
