@@ -107,7 +107,7 @@ def find_person(resources: Resources, subs: Sequence[SubDataset], person_id: str
         names = tuple(sorted({*known, *raw["name"].drop_nulls()}))
         return Person(
             sub, person_id, names, _namesakes(resources, subs, person_id, names),
-            _since(resources, sub, person_id) or versions["valid_from"].min(),
+            _since(resources, sub, person_id) or min(versions["valid_from"].to_list()),
             tuple(raw["record_id"]), tuple(raw["raw"].drop_nulls()),
         )  # fmt: skip
     return None
