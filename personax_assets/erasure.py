@@ -6,6 +6,7 @@ not belong here: whose words (`forgetting`), or tables whose rows are known (`wa
 
 import html
 import json
+import mmap
 import os
 import sqlite3
 from collections.abc import Iterator, Sequence
@@ -44,9 +45,13 @@ class Words:
         }
         return tuple(sorted(forms, key=lambda form: (-len(form), form)))
 
-    def are_in(self, content: bytes) -> bool:
-        """Tell whether a content holds one of them."""
-        return any(form.encode() in content for form in self.forms)
+    def are_in(self, path: Path) -> bool:
+        """Tell whether a file holds one of them, without reading it into memory."""
+        with path.open("rb") as file:
+            if not os.fstat(file.fileno()).st_size:
+                return False
+            with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
+                return any(content.find(form.encode()) >= 0 for form in self.forms)
 
     def removed(self, content: bytes) -> bytes:
         """Return a content without them."""
@@ -59,7 +64,7 @@ def files_with(words: Words, folder: Path) -> Iterator[Path]:
     """Yield the files below a folder, or the file itself, that hold one of the words."""
     for path in [folder] if folder.is_file() else sorted(folder.rglob("*")):
         try:
-            if path.is_file() and words.are_in(path.read_bytes()):
+            if path.is_file() and words.are_in(path):
                 yield path
         except FileNotFoundError:  # gone since it was listed
             continue

@@ -17,6 +17,7 @@ from personax_assets.bios.cleaning import person_ids
 from personax_assets.bios.text import folded_name
 from personax_assets.datasets import SubDataset
 from personax_assets.erasure import INSTEAD, Words
+from personax_assets.errors import PersonaXError
 from personax_assets.resources import Resources
 from personax_assets.schemas import PAIR
 from personax_assets.stage import Layout, Stage
@@ -288,9 +289,16 @@ def _count_without(transaction: Transaction, layout: Layout, person: Person) -> 
     )["table_name"].to_list()
     if not tables.keys() <= set(there):
         return
+    people, counts = (transaction.query(f"FROM {table}") for table, _ in tables.values())
+    if set(people.columns) != set(tables["independence_people"][1].column_names):
+        raise PersonaXError(
+            f"{layout.table('independence_people')}: was made with other raters than those that "
+            "are configured now; set PERSONAX_PROFILE and PERSONAX_RATERS as for the runs of this "
+            "home, then give the same command"
+        )
     people, counts = (
-        transaction.query(f"FROM {table}").select(schema.column_names)
-        for table, schema in tables.values()
+        frame.select(schema.column_names)
+        for frame, (_, schema) in zip((people, counts), tables.values(), strict=True)
     )
     rest = people.filter(pl.col("person_id") != person.person_id)
     if rest.height == people.height:
@@ -327,11 +335,19 @@ def _take_words_out(
 def _restate(transaction: Transaction, stages: Sequence[Stage]) -> None:
     """Tell each stage what its table holds now."""
     known = transaction.query("SELECT asset, data_version FROM personax.stages")
+    stored = transaction.query(
+        "SELECT schema_name || '.' || table_name, list(column_name) FROM duckdb_columns() "
+        "GROUP BY ALL"
+    )
+    columns = {table: set(names) for table, names in stored.iter_rows()}
     versions: dict[str, str | None] = dict(known.iter_rows())
     for stage in stages:
         before = versions.get(stage.key)
+        table = stage.layout.table(stage.name)
         if stage.schema is None or before in (None, "none"):
             continue
-        rows, version = transaction.version(stage.schema, stage.layout.table(stage.name))
+        if columns.get(table) != set(stage.schema.column_names):
+            continue  # made by another version of the program, so its stage is stale anyway
+        rows, version = transaction.version(stage.schema, table)
         if version != before:
             transaction.restate(stage.key, rows, version)

@@ -73,12 +73,13 @@ class Forgotten:
 
     def left_out(self, batch: RawBatch, sub: SubDataset) -> RawBatch:
         """Return what a source says without the people on the list."""
+        if not (self.people or self.rows):
+            return batch
         rejected = batch.quarantine.filter(~self._listed("raw_row", self.rows))
-        return replace(batch, rows=self.without(batch.rows, sub), quarantine=rejected)
+        return replace(batch, rows=self._without(batch.rows, sub), quarantine=rejected)
 
-    def without(self, rows: pl.DataFrame, sub: SubDataset) -> pl.DataFrame:
-        """Return raw rows without the people on the list."""
-        if not (self.people or self.rows) or rows.is_empty():
+    def _without(self, rows: pl.DataFrame, sub: SubDataset) -> pl.DataFrame:
+        if rows.is_empty():
             return rows
         from personax_assets.bios.cleaning import person_ids
 
