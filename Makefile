@@ -1,12 +1,12 @@
 # The commands of the README. Each makes the environment it needs in .venv first.
 #   make run [ARGS="--scale paper"]   make test   make test-all   make ui   make clean
-#   make docs   make axe
+#   make docs   make axe   make audit   make drill
 
 PYTHON ?= python3
 BIN := .venv/bin
 ARGS ?=
 
-.PHONY: run ui test test-all lint docs axe clean
+.PHONY: run ui test test-all lint docs axe audit drill clean
 
 run: .venv/installed
 	$(BIN)/personax run $(ARGS)
@@ -38,6 +38,18 @@ build/axe/axe.min.js:
 	@mkdir -p build/axe
 	npm pack --silent --pack-destination build/axe axe-core@4.11.0
 	tar -xzf build/axe/axe-core-4.11.0.tgz -C build/axe --strip-components=1 package/axe.min.js
+
+# Known vulnerabilities of what is installed; says so where the advisory service does not answer.
+audit: .venv/installed build/audit/bin/pip-audit
+	$(BIN)/python -m tests.audit build/audit/bin/pip-audit
+
+build/audit/bin/pip-audit:
+	$(PYTHON) -m venv build/audit
+	build/audit/bin/pip install --quiet --disable-pip-version-check pip-audit
+
+# Kills, full disks, dead servers and the like, for as long as it takes; ends with a table.
+drill: .venv/installed-test
+	$(BIN)/python -m tests.faults.drill $(ARGS)
 
 clean:
 	rm -rf .venv build *.egg-info

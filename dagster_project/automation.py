@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 import dagster as dg
 
 from dagster_project.jobs import asset_keys, refresh_stages, run_tags, training_stages
+from dagster_project.notices import failure_sensor, notifiers
 from personax_assets.bios.assets import UNAVAILABLE, source_versions
 from personax_assets.dagster_assets import ONLY_STALE_TAG
 from personax_assets.datasets import ATHLEPERSONA, CELEBPERSONA
@@ -185,4 +186,4 @@ def sensors_of(
         description="Brings a stage up to date when the data of a stage it reads changed: the "
         "report after a refresh, latents after a training, everything after a change by hand.",
     )
-    return [new_athletes, follow]
+    return [new_athletes, follow, failure_sensor(status, notifiers())]

@@ -17,6 +17,7 @@ from dagster_project.graph import (
 )
 from dagster_project.home import Home
 from dagster_project.jobs import jobs_of
+from dagster_project.logs import is_structured, write_json_lines
 from dagster_project.profiles import DEFAULT_SEED, profile_named, resources_of, sources_of
 from dagster_project.prune import prune_job
 from personax_assets.dagster_assets import asset_of
@@ -67,4 +68,6 @@ def build_definitions(
     profile: str | None = None, overrides: Mapping[str, Any] | None = None
 ) -> dg.Definitions:
     """Return the Dagster definitions of a profile; see `build_resources`."""
+    if is_structured():
+        write_json_lines()
     return definitions_of(build_resources(profile, overrides=overrides))

@@ -7,6 +7,7 @@ not belong here: what a table holds (`schemas`).
 from collections.abc import Iterator, Mapping, Sequence
 
 from personax_assets.datasets import SUB_DATASETS, SubDataset
+from personax_assets.migrations import SCHEMA_VERSION
 from personax_assets.schemas import comparison_tables, crl_benchmark, quarantine, sub_dataset_tables
 from personax_assets.table_schema import Column, TableSchema
 from personax_assets.warehouse import STAGES
@@ -51,6 +52,7 @@ def data_model() -> str:
     parts.append(_section("synthetic.crl_benchmark", {"": crl_benchmark()}))
     parts.append(_section("quarantine.<sub-dataset>_<table>", {"": quarantine("x")}))
     parts.append(_section("personax.stages", {"": STAGES}))
+    parts.append(_section("personax.schema_version", {"": SCHEMA_VERSION}))
     return "\n".join(parts)
 
 

@@ -5,9 +5,10 @@ stage's record, and its checks. Does not belong here: Dagster's view of it (`dag
 """
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import dagster as dg
 import polars as pl
@@ -44,7 +45,7 @@ def execute(run: StageRun, only_stale: bool) -> Outcome:
         If the stage cannot do its work; the record says so too.
     """
     started = time.monotonic()
-    with _lock(run):
+    with stage_lock(run.resources.home, run.stage.key, run.log):
         records = run.warehouse.stages()
         run = replace(run, previous=records.get(run.stage.key))
         record = StageRecord(run.stage.key, "ok", {}, run_id=run.run_id)
@@ -115,12 +116,20 @@ def _commit(run: StageRun, record: StageRecord, writes: Sequence[Write] = ()) ->
     return record
 
 
-def _lock(run: StageRun) -> AbstractContextManager[None]:
-    """Let one process at a time work on a stage."""
-    path = run.resources.home / "locks" / (run.stage.key.replace("/", ".") + ".lock")
-    return exclusive(
-        path, lambda: run.log(f"{run.stage.key}: another run is at it; waiting for it to end")
-    )
+def stage_lock(home: Path, key: str, tell: Callable[[str], None]) -> AbstractContextManager[None]:
+    """Let one process at a time work on a stage.
+
+    Parameters
+    ----------
+    home : Path
+        The home.
+    key : str
+        The stage's asset key.
+    tell : callable
+        Told in a sentence if there is a wait.
+    """
+    path = home / "locks" / (key.replace("/", ".") + ".lock")
+    return exclusive(path, lambda: tell(f"{key}: another run is at it; waiting for it to end"))
 
 
 def one_line(error: BaseException) -> str:

@@ -1,11 +1,16 @@
 """The DuckDB file that holds every table.
 
 Belongs here: connections held only while reading or writing, the wait for another process's lock,
-transactions, upserts by key, and the record of which stage made what from what. Does not belong
-here: what the tables mean (`schemas`) or when a stage runs (`stage`).
+transactions, upserts by key, copies, and the record of which stage made what from what. Does not
+belong here: what the tables mean (`schemas`), how older ones become present ones (`migrations`),
+or when a stage runs (`stage`).
+
+SQL reaches no other file and no network: names and texts of people go through it, and should one
+ever be taken for SQL, that is all it could reach. Only making a copy needs more.
 """
 
 import json
+import os
 import random
 import re
 import threading
@@ -22,6 +27,7 @@ import polars as pl
 from dagster_duckdb import DuckDBResource
 
 from personax_assets.errors import PersonaXError
+from personax_assets.migrations import bring_up_to_date
 from personax_assets.table_schema import Column, TableSchema
 
 STAGES = TableSchema(
@@ -47,6 +53,9 @@ _STAGES_TABLE = "personax.stages"
 
 # One process may hold one DuckDB configuration at a time, so its threads take turns.
 _process_lock = threading.RLock()
+
+_OPENED_MEANWHILE_S = 0.2
+"""Longest time between a process opening a file and asking for its lock."""
 
 
 class WarehouseLockedError(PersonaXError):
@@ -88,7 +97,7 @@ class Transaction:
     ) -> None:
         """Replace the rows of `table` that satisfy `where` by those of `frame`."""
         self._ensure(schema, table, keep=where != "TRUE")
-        self._execute(f"DELETE FROM {table} WHERE {where}", parameters)
+        self.execute(f"DELETE FROM {table} WHERE {where}", parameters)
         self._insert(schema, table, frame)
 
     def upsert(self, schema: TableSchema, table: str, frame: pl.DataFrame) -> None:
@@ -104,7 +113,7 @@ class Transaction:
         staged = keys.select(schema.key)
         same = " AND ".join(f'{table}."{k}" IS NOT DISTINCT FROM staged."{k}"' for k in schema.key)
         with self._staged(staged):
-            self._execute(f"DELETE FROM {table} USING staged WHERE {same}")
+            self.execute(f"DELETE FROM {table} USING staged WHERE {same}")
 
     def version(self, schema: TableSchema, table: str) -> tuple[int, str]:
         """Return the number of rows and a hash of them, independent of their order."""
@@ -137,10 +146,17 @@ class Transaction:
         )
         self.upsert(STAGES, _STAGES_TABLE, frame)
 
+    def restate(self, asset: str, rows: int, version: str) -> None:
+        """Write down that a stage's table holds something else now, and nothing else about it."""
+        self.execute(
+            f"UPDATE {_STAGES_TABLE} SET rows = ?, data_version = ? WHERE asset = ?",
+            (rows, version, asset),
+        )
+
     def _ensure(self, schema: TableSchema, table: str, keep: bool) -> None:
         """Create the table; one of another shape is made anew, or extended if `keep`."""
-        self._execute(f"CREATE SCHEMA IF NOT EXISTS {table.split('.')[0]}")
-        self._execute(schema.ddl(table))
+        self.execute(f"CREATE SCHEMA IF NOT EXISTS {table.split('.')[0]}")
+        self.execute(schema.ddl(table))
         found = self._columns(table)
         wanted = {column.name: column.type for column in schema.columns}
         if found == wanted:
@@ -148,18 +164,18 @@ class Transaction:
         extendable = keep and all(found.get(name, kind) == kind for name, kind in wanted.items())
         if extendable and set(found) <= set(wanted):
             for name in wanted.keys() - found.keys():
-                self._execute(f'ALTER TABLE {table} ADD COLUMN "{name}" {wanted[name]}')
+                self.execute(f'ALTER TABLE {table} ADD COLUMN "{name}" {wanted[name]}')
             return
         if schema.permanent:
             raise PersonaXError(
                 f"{table} was made by a version of the program whose columns do not fit this one; "
                 "it is left as it is, because its rows cannot be made again: use that version"
             )
-        self._execute(f"DROP TABLE {table}")
-        self._execute(schema.ddl(table))
+        self.execute(f"DROP TABLE {table}")
+        self.execute(schema.ddl(table))
 
     def _columns(self, table: str) -> dict[str, str]:
-        rows = self._execute(f"DESCRIBE {table}")
+        rows = self.execute(f"DESCRIBE {table}")
         return {str(row[0]): str(row[1]) for row in rows}
 
     def _insert(self, schema: TableSchema, table: str, frame: pl.DataFrame) -> None:
@@ -170,7 +186,7 @@ class Transaction:
             return
         typed = frame.select(pl.col(name).cast(kind) for name, kind in schema.polars.items())
         with self._staged(typed):
-            self._execute(f"INSERT INTO {table} BY NAME SELECT * FROM staged")
+            self.execute(f"INSERT INTO {table} BY NAME SELECT * FROM staged")
 
     @contextmanager
     def _staged(self, frame: pl.DataFrame) -> Iterator[None]:
@@ -180,7 +196,8 @@ class Transaction:
         finally:
             self._connection.unregister("staged")
 
-    def _execute(self, sql: str, parameters: Sequence[object] = ()) -> list[tuple[Any, ...]]:
+    def execute(self, sql: str, parameters: Sequence[object] = ()) -> list[tuple[Any, ...]]:
+        """Run any statement inside the transaction; values are bound as parameters."""
         # The result is always fetched: an unread one keeps the connection busy.
         return self._connection.execute(sql, list(parameters)).fetchall()
 
@@ -206,10 +223,20 @@ class Warehouse(DuckDBResource):
         ------
         WarehouseLockedError
             If another process kept it for longer than `lock_timeout_s`.
+        NewerHomeError
+            If a newer version of the program wrote it.
         """
+        with self._opened(external=False) as connection:
+            yield connection
+
+    @contextmanager
+    def _opened(self, *, external: bool) -> Iterator[duckdb.DuckDBPyConnection]:
+        """Open the file; SQL may reach other files only if `external`."""
         with _process_lock:
             connection = self._connect()
             try:
+                bring_up_to_date(connection, f"warehouse {self.database}")
+                _configure(connection, external=external)
                 yield connection
             finally:
                 connection.close()
@@ -236,8 +263,6 @@ class Warehouse(DuckDBResource):
                 # Short and uneven waits: doubling ones starve whoever came first.
                 time.sleep(random.uniform(0.01, 0.08))
                 continue
-            # DuckDB would draw bars of its own over ours, and into logs.
-            connection.execute("SET enable_progress_bar = false").fetchall()
             return connection
 
     @contextmanager
@@ -251,6 +276,29 @@ class Warehouse(DuckDBResource):
                 connection.execute("ROLLBACK").fetchall()
                 raise
             connection.execute("COMMIT").fetchall()
+
+    def copy_to(self, path: Path) -> None:
+        """Write everything committed so far to a new file, as one moment saw it.
+
+        The copy holds what the tables hold and nothing that was deleted from them. To copy the
+        file itself would not do: a process that closes a file gives up its lock on it.
+        """
+        with self._opened(external=True) as connection:
+            _copy(connection, path)
+
+    def rewrite(self) -> None:
+        """Write the file anew, so that what was deleted is nowhere in it."""
+        path = Path(self.database)
+        for leftover in path.parent.glob(f".{path.name}.*.new*"):
+            leftover.unlink()
+        fresh = path.with_name(f".{path.name}.{os.getpid()}.new")
+        with self._opened(external=True) as connection:
+            _copy(connection, fresh)
+            # Nothing may be left in the old file's log that would be replayed into the new one.
+            connection.execute("CHECKPOINT").fetchall()
+            fresh.replace(path)
+            # Who opened the old file just now must still find it locked, and look again.
+            time.sleep(_OPENED_MEANWHILE_S)
 
     def query(self, sql: str, parameters: Sequence[object] = ()) -> pl.DataFrame:
         """Run a SELECT; values are bound as parameters."""
@@ -331,6 +379,27 @@ def _frame(
 ) -> pl.DataFrame:
     frame: pl.DataFrame = connection.sql(sql, params=list(parameters) or None).pl()
     return frame
+
+
+def _configure(connection: duckdb.DuckDBPyConnection, *, external: bool) -> None:
+    """Set what DuckDB may do, unless the file is open in this process, with everything set."""
+    locked = "SELECT current_setting('lock_configuration')"
+    if connection.execute(locked).fetchall() == [(True,)]:
+        return
+    # DuckDB would draw bars of its own over ours, and into logs.
+    connection.execute("SET enable_progress_bar = false").fetchall()
+    if not external:
+        connection.execute("SET enable_external_access = false").fetchall()
+        connection.execute("SET lock_configuration = true").fetchall()
+
+
+def _copy(connection: duckdb.DuckDBPyConnection, path: Path) -> None:
+    """Copy an open database to a new file."""
+    (name,) = connection.execute("SELECT current_database()").fetchall()[0]
+    quoted = str(path).replace("'", "''")
+    connection.execute(f"ATTACH '{quoted}' AS copied").fetchall()
+    connection.execute(f'COPY FROM DATABASE "{name}" TO copied').fetchall()
+    connection.execute("DETACH copied").fetchall()
 
 
 def _first_line(error: Exception) -> str:

@@ -101,6 +101,13 @@ def test_links_and_paths_lead_somewhere(page: Path) -> None:
         assert (ROOT / path).exists(), f"{named(page)} names {path}"
 
 
+def test_every_guard_names_a_test_that_exists() -> None:
+    text = (ROOT / "SECURITY.md").read_text("utf-8")
+    named_tests = re.findall(r"`(tests/[\w./-]+)`", text)
+    assert len(named_tests) > 15
+    assert [path for path in named_tests if not (ROOT / path).exists()] == []
+
+
 def test_the_readme_leads_to_every_page() -> None:
     readme = (ROOT / "README.md").read_text("utf-8")
     missing = [page.name for page in PAGES[1:] if f"](docs/{page.name})" not in readme]

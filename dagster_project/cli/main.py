@@ -7,12 +7,24 @@ import sys
 from collections.abc import Sequence
 from typing import NoReturn
 
-from dagster_project.cli import calibrate, doctor, latents, models, person, report, run, ui
+from dagster_project.cli import (
+    backup,
+    calibrate,
+    doctor,
+    forget,
+    latents,
+    models,
+    person,
+    report,
+    run,
+    ui,
+)
 from personax_assets.errors import PersonaXError
 
 _COMMANDS = (
     run.RUN, run.REFRESH, ui.UI, person.PERSON, latents.LATENTS, models.MODELS, report.REPORT,
-    calibrate.CALIBRATE, doctor.DOCTOR,
+    calibrate.CALIBRATE, doctor.DOCTOR, forget.FORGET, backup.BACKUP,
+    backup.RESTORE,
 )  # fmt: skip
 
 

@@ -7,6 +7,7 @@ belong here: drawing (`console`) or what stages do.
 import argparse
 import sys
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
 from dagster_project.build import build_resources, definitions_of
@@ -16,6 +17,7 @@ from dagster_project.cli.forecast import check_limit, print_forecast
 from dagster_project.graph import stages_of
 from dagster_project.home import Home
 from dagster_project.jobs import asset_keys, refresh_stages, run_tags, stages_about
+from dagster_project.logs import is_structured, write_json_lines
 from dagster_project.profiles import DEFAULT_SEED, profile_named, sources_of, synthetic_source
 from personax_assets.bios.assets import ACCEPT_LEAVERS_TAG
 from personax_assets.changes import described, run_changes
@@ -243,7 +245,7 @@ def _conclude(
 
     todo = stale(stages, resources, {stage.key for stage in stages})
     if todo:
-        with Board(len(todo)):
+        with _shown(len(todo)):
             run_id = launch(resources, todo, tags=tags)
     else:
         print("Everything is up to date.")
@@ -261,6 +263,14 @@ def _conclude(
         )
     _print_summary(resources, subs)
     return complain(stages, records)
+
+
+def _shown(n_stages: int) -> AbstractContextManager[object]:
+    """Return what shows the work: lines for machines if they are asked for, else the board."""
+    if not is_structured():
+        return Board(n_stages)
+    write_json_lines()
+    return nullcontext()
 
 
 def launch(

@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 import polars as pl
 
 from personax_assets.bios.cleaning import clean_bios
+from personax_assets.bios.forgotten import Forgotten
 from personax_assets.bios.history import history_delta
 from personax_assets.bios.shortfall import LARGEST_SHARE, Shortfall, hold_short_groups
 from personax_assets.bios.sources import RawBatch
@@ -58,16 +59,18 @@ def bios_stages(layout: Layout) -> tuple[Stage, ...]:
 
         Rows read = rows here + quarantined + out of scope, per league. Only leagues whose source
         changed are read; one that cannot be read keeps its rows and does not stop the others.
+        Rows about people who were forgotten are left out.
         """
         run.resources.sources.claim(sub)
         source = run.resources.sources.bios(sub)
+        forgotten = Forgotten.of_home(run.resources.home)
         batches: dict[str | None, RawBatch] = {}
         failures: dict[str | None, str] = {}
         wanted = _to_read(run)
         with progress(f"reading {sub.people}", len(wanted)) as advance:
             for partition in wanted:
                 try:
-                    batches[partition] = source.read(partition)
+                    batches[partition] = forgotten.left_out(source.read(partition), sub)
                 except PersonaXError as error:
                     failures[partition] = str(error)
                 advance(1)

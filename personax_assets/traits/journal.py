@@ -13,6 +13,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+from personax_assets.erasure import INSTEAD, Words, erase_in_sqlite
 from personax_assets.traits.batches import Batches
 from personax_assets.traits.entries import INTERRUPTED, Entries, JournalError
 from personax_assets.traits.outcomes import MALFORMED
@@ -138,6 +139,8 @@ class Journal:
             self._db.execute("PRAGMA journal_mode = WAL")
             # An answer that was paid for must outlive a power cut, too.
             self._db.execute("PRAGMA synchronous = FULL")
+            # What is deleted is overwritten: a person may want to be forgotten.
+            self._db.execute("PRAGMA secure_delete = ON")
             found = self._db.execute("PRAGMA user_version").fetchone()[0]
             if found < FORMAT:
                 self._db.executescript(f"BEGIN IMMEDIATE; {_TABLES} COMMIT")
@@ -282,6 +285,41 @@ class Journal:
             (since,),
         ).fetchone()
         return float(row[0])
+
+    def calls_about(self, person_id: str) -> int:
+        """Return the number of calls about a person."""
+        row = self._db.execute(
+            "SELECT count(*) FROM calls WHERE person_id = ?", (person_id,)
+        ).fetchone()
+        return int(row[0])
+
+    def forget(self, person_id: str, words: Words) -> None:
+        """Take a person out: what was asked and answered goes, when and at what cost stays.
+
+        Parameters
+        ----------
+        person_id : str
+            The person.
+        words : Words
+            Words that may stand in no answer about anybody else, either.
+        """
+        for path in sorted(self.path.parent.glob(f"{self.path.name}.*.open")):
+            name = path.name.removeprefix(f"{self.path.name}.").removesuffix(".open")
+            # What a dead process left on an open list is in the database afterwards.
+            with self.entries(RaterConfig(name, name, simulated=True), lambda sentence: None):
+                pass
+        # The key of a request is made of the name, so it would tell whoever guesses it.
+        self._db.execute(
+            "UPDATE calls SET person_id = ?, request_key = hex(randomblob(16)), "
+            "entry = hex(randomblob(16)), text = NULL, answer = NULL, detail = NULL, "
+            "request_id = NULL, fingerprint = NULL WHERE person_id = ?",
+            (INSTEAD, person_id),
+        )
+        self._db.execute(
+            "DELETE FROM batch_requests WHERE json_extract(request, '$.person_id') = ?",
+            (person_id,),
+        )
+        erase_in_sqlite(self.path, words)
 
     def typical(self, rater: RaterConfig, prompt_version: str) -> dict[str, float]:
         """Return mean tokens and latency of a rater's answers; empty if it gave none yet."""

@@ -45,7 +45,20 @@ def complaint(run: "subprocess.CompletedProcess[str]") -> str:
 
 @pytest.mark.parametrize(
     "command",
-    ["run", "refresh", "ui", "models", "person", "calibrate", "latents", "report", "doctor"],
+    [
+        "run",
+        "refresh",
+        "ui",
+        "models",
+        "person",
+        "calibrate",
+        "latents",
+        "report",
+        "doctor",
+        "backup",
+        "restore",
+        "forget",
+    ],
 )
 def test_every_command_explains_itself(command: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit, match="0"):

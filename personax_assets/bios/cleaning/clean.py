@@ -67,6 +67,11 @@ class CleanBatch:
     group: str | None
 
 
+def _compared(sub: SubDataset) -> tuple[str, ...]:
+    """Return the fields in which two rows about the same person may not contradict each other."""
+    return ("country", "height_cm", "weight_kg", "photograph", *sub.bio_columns)
+
+
 def clean_bios(raw: pl.DataFrame, sub: SubDataset, today: datetime | None = None) -> CleanBatch:
     """Clean raw rows.
 
@@ -79,21 +84,12 @@ def clean_bios(raw: pl.DataFrame, sub: SubDataset, today: datetime | None = None
     today : datetime, optional
         When rows without a snapshot were observed: only its year counts, and only for ages.
     """
-    this_year = (today or datetime.now(UTC)).year
     schema = bios_schema(sub).polars
-    frame = _typed(raw, sub, this_year)
-    groups = ["source", *(["league"] if "league" in schema else [])]
-    frame = drop_filler(frame, groups)
-    frame = drop_implausible(frame, limits_of(sub), this_year)
-    fields = ("country", "height_cm", "weight_kg", "photograph", *sub.bio_columns)
-    frame = identify(frame, sub, fields).with_columns(
-        pl.coalesce("why_name", "why_snapshot", "why_row").alias("why_row")
-    )
-    frame = _noted(frame)
+    frame = _noted(_identified(raw, sub, (today or datetime.now(UTC)).year))
 
     unusable = pl.col("why_row").is_not_null()
     usable = frame.filter(~unusable & ~pl.col("superseded"))
-    observed = observations(usable, [*fields, "birth_year", "birth_month", "birth_day"])
+    observed = observations(usable, [*_compared(sub), "birth_year", "birth_month", "birth_day"])
     versions = distinct_versions(observed, [name for name in schema if name != "notes"])
     bios = current(observed)
     rejected = frame.filter(unusable)
@@ -113,6 +109,22 @@ def clean_bios(raw: pl.DataFrame, sub: SubDataset, today: datetime | None = None
             "quarantined": rejected.height,
         },
         group=sub.stratum if sub.partitions else None,
+    )
+
+
+def person_ids(raw: pl.DataFrame, sub: SubDataset) -> pl.Series:
+    """Return whom each raw row is about: `person_id`, also of rows that cannot be used."""
+    return _identified(raw, sub, datetime.now(UTC).year)["person_id"]
+
+
+def _identified(raw: pl.DataFrame, sub: SubDataset, this_year: int) -> pl.DataFrame:
+    """Read every value, leave out what cannot be believed, and tell who each row is about."""
+    frame = _typed(raw, sub, this_year)
+    groups = ["source", *(["league"] if "league" in sub.bio_columns else [])]
+    frame = drop_filler(frame, groups)
+    frame = drop_implausible(frame, limits_of(sub), this_year)
+    return identify(frame, sub, _compared(sub)).with_columns(
+        pl.coalesce("why_name", "why_snapshot", "why_row").alias("why_row")
     )
 
 

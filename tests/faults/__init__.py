@@ -1,0 +1,1 @@
+"""Faults made on purpose, on whole homes: kills, full disks, dead servers, sources that change."""
