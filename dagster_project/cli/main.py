@@ -7,12 +7,12 @@ import sys
 from collections.abc import Sequence
 from typing import NoReturn
 
-from dagster_project.cli import calibrate, doctor, latents, models, person, report, run, ui
+from dagster_project.cli import calibrate, doctor, latents, models, person, release, report, run, ui
 from personax_assets.errors import PersonaXError
 
 _COMMANDS = (
     run.RUN, run.REFRESH, ui.UI, person.PERSON, latents.LATENTS, models.MODELS, report.REPORT,
-    calibrate.CALIBRATE, doctor.DOCTOR,
+    release.RELEASE, calibrate.CALIBRATE, doctor.DOCTOR,
 )  # fmt: skip
 
 
