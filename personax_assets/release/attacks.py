@@ -156,11 +156,9 @@ def link_to_roster(
     """
     names = [binning.variable for binning in shown]
     imitated = generalise(roster, shown, k).frame
-    rows = people.with_columns(pl.Series("person_id", truth, pl.String)).select(
-        "person_id", *names
-    )
+    rows = people.with_columns(pl.Series("person_id", truth, pl.String)).select("person_id", *names)
     both = pl.concat([rows, imitated.select(rows.columns)])
-    codes = class_codes(both.select(names))
+    codes = class_codes(both, names)
     released, candidates = codes[: rows.height], codes[rows.height :]
     fitting = np.bincount(candidates, minlength=codes.max(initial=0) + 1)[released]
     place = {person: i for i, person in enumerate(imitated["person_id"])}
@@ -275,8 +273,8 @@ def link_by_embeddings(
     Both attackers also use the classes and the trait scores, and know the noise's strength. One
     starts from known pairs (Procrustes). The other starts from principal axes, from independent
     components, each signed by skewness, and from the means of classes. Both go on with mutual
-    nearest neighbours as pairs; of all their answers the best one counts, and known pairs help never
-    less than none.
+    nearest neighbours as pairs; of all their answers the best one counts, and known pairs never
+    help less than none.
 
     Parameters
     ----------

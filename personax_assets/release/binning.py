@@ -6,6 +6,7 @@ release takes (`plan`, `counts`).
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 import polars as pl
@@ -56,7 +57,9 @@ class Binning:
             text = _text(values)
             labels = (
                 text.to_frame("x")
-                .select(pl.when(pl.col("x").is_in(self.categories)).then("x").otherwise(pl.lit(OTHER)))
+                .select(
+                    pl.when(pl.col("x").is_in(self.categories)).then("x").otherwise(pl.lit(OTHER))
+                )
                 .to_series()
             )
         known = values.is_not_null()
@@ -83,7 +86,7 @@ def ladder(variable: Variable, values: pl.Series) -> tuple[Binning, ...]:
 
 def _categories(name: str, values: pl.Series, least: float) -> Binning:
     counts = _text(values.drop_nulls()).value_counts().sort("count", descending=True)
-    column, total = counts.columns[0], counts["count"].sum()
+    column, total = counts.columns[0], int(counts["count"].sum())
     common = sorted(counts.filter(pl.col("count") >= least * total)[column].to_list())
     rest = [OTHER] if len(common) < counts.height else []
     return Binning(name, tuple(dict.fromkeys([*common, *rest])), categories=tuple(common))
@@ -104,7 +107,7 @@ def _intervals(variable: Variable, values: pl.Series, bins: int) -> Binning:
     if (people == 0).any():  # a bin without anybody has no middle
         return Binning(variable.name, ())
     return Binning(
-        variable.name, _labels(cuts), tuple(cuts.tolist()),
+        variable.name, _labels(cuts.tolist()), tuple(cuts.tolist()),
         tuple(np.round(sums / people, 1).tolist()),
     )  # fmt: skip
 
@@ -113,7 +116,7 @@ def _labels(cuts: Sequence[float]) -> tuple[str, ...]:
     shown = [f"{cut:.0f}" for cut in cuts]
     if not shown:
         return ("any",)
-    between = [f"{low} to below {high}" for low, high in zip(shown, shown[1:], strict=False)]
+    between = [f"{low} to below {high}" for low, high in pairwise(shown)]
     return (f"below {shown[0]}", *between, f"{shown[-1]} or more")
 
 
@@ -124,7 +127,9 @@ def _floats(values: pl.Series) -> pl.Series:
 def _text(values: pl.Series) -> pl.Series:
     """Return categories as text; a yes or no as such."""
     if values.dtype == pl.Boolean:
-        return values.to_frame("x").select(
-            pl.when("x").then(pl.lit("yes")).when(~pl.col("x")).then(pl.lit("no"))
-        ).to_series()
+        return (
+            values.to_frame("x")
+            .select(pl.when("x").then(pl.lit("yes")).when(~pl.col("x")).then(pl.lit("no")))
+            .to_series()
+        )
     return values.cast(pl.String)

@@ -17,7 +17,7 @@ import polars as pl
 from jinja2 import Environment, StrictUndefined
 
 from personax_assets.datasets import TRAITS, SubDataset
-from personax_assets.release.facts import Facts
+from personax_assets.release.facts import ReleaseFacts
 from personax_assets.release.page import release_page
 from personax_assets.release.tables import BINS, COUNTS, EMBEDDINGS, PEOPLE
 from personax_assets.report.write import render
@@ -68,7 +68,7 @@ def guidelines(sub: SubDataset, simulated: bool) -> str:
     return _filled(GUIDELINES, sub=sub, simulated=simulated)
 
 
-def write_documents(folder: Path, facts: Facts) -> None:
+def write_documents(folder: Path, facts: ReleaseFacts) -> None:
     """Write everything beside the tables of a release, the manifest last."""
     tables = {name: pl.read_parquet(folder / name) for name in _TABLES if (folder / name).exists()}
     values = {
@@ -91,7 +91,7 @@ def write_documents(folder: Path, facts: Facts) -> None:
     _write_json(folder / MANIFEST, manifest(folder, facts))
 
 
-def _meaning(column: str, facts: Facts) -> str:
+def _meaning(column: str, facts: ReleaseFacts) -> str:
     """Say what a column of a release holds."""
     trait, _, rater = column.rpartition("_")
     if trait in TRAITS:
@@ -108,7 +108,7 @@ def _meaning(column: str, facts: Facts) -> str:
 
 
 def croissant(
-    folder: Path, facts: Facts, tables: Mapping[str, pl.DataFrame]
+    folder: Path, facts: ReleaseFacts, tables: Mapping[str, pl.DataFrame]
 ) -> Mapping[str, Any]:
     """Return the description of a release in the Croissant format, version 1.0."""
     sets = []
@@ -164,7 +164,9 @@ def croissant(
     }
 
 
-def _field(stem: str, file: str, column: str, kind: pl.DataType, facts: Facts) -> dict[str, Any]:
+def _field(
+    stem: str, file: str, column: str, kind: pl.DataType, facts: ReleaseFacts
+) -> dict[str, Any]:
     field: dict[str, Any] = {
         "@type": "cr:Field",
         "@id": f"{stem}/{column}",
@@ -176,7 +178,7 @@ def _field(stem: str, file: str, column: str, kind: pl.DataType, facts: Facts) -
     return field | ({"repeated": True} if kind.base_type() == pl.Array else {})
 
 
-def description(facts: Facts) -> str:
+def description(facts: ReleaseFacts) -> str:
     """Return what a release is, in a sentence or two."""
     people = f"{facts.people:,} {facts.sub.people}"
     start = (
@@ -189,7 +191,7 @@ def description(facts: Facts) -> str:
     return f"{start} No names, texts, images, addresses or exact bios."
 
 
-def manifest(folder: Path, facts: Facts) -> Mapping[str, Any]:
+def manifest(folder: Path, facts: ReleaseFacts) -> Mapping[str, Any]:
     """Return the list of the files with their hashes, and what the gate found."""
     held = facts.bars
     return {
@@ -219,7 +221,7 @@ def manifest(folder: Path, facts: Facts) -> Mapping[str, Any]:
     }  # fmt: skip
 
 
-def _embedding_gate(facts: Facts) -> Mapping[str, float]:
+def _embedding_gate(facts: ReleaseFacts) -> Mapping[str, float]:
     point = facts.chosen
     if point is None:
         return {}

@@ -52,8 +52,10 @@ def diversity_of(people: pl.DataFrame, names: Sequence[str]) -> Diversity:
         The variables shown.
     """
     scores = [score_column(trait, AGGREGATE) for trait in TRAITS]
-    groups = people.with_columns(everybody=pl.lit(0)).group_by("everybody", *names).agg(
-        pl.len().alias("people"), *(pl.col(s).drop_nulls().n_unique() for s in scores)
+    groups = (
+        people.with_columns(everybody=pl.lit(0))
+        .group_by("everybody", *names)
+        .agg(pl.len().alias("people"), *(pl.col(s).drop_nulls().n_unique() for s in scores))
     )
     least = {
         trait: int(groups[column].min() or 0)  # type: ignore[arg-type]  # of integers
@@ -63,7 +65,7 @@ def diversity_of(people: pl.DataFrame, names: Sequence[str]) -> Diversity:
 
 
 @dataclass(frozen=True)
-class Facts:
+class ReleaseFacts:
     """Everything that documents say of a release.
 
     Parameters

@@ -27,7 +27,7 @@ from personax_assets.release.attacks import (
 )
 from personax_assets.release.counts import Level1Counts, level1_counts
 from personax_assets.release.documents import write_documents
-from personax_assets.release.facts import Diversity, Facts, diversity_of
+from personax_assets.release.facts import Diversity, ReleaseFacts, diversity_of
 from personax_assets.release.gate import Bars, Obfuscated, betrays, faults, require_passed
 from personax_assets.release.keys import ReleaseKey
 from personax_assets.release.plan import Generalised, Plan, choose, generalise
@@ -143,12 +143,12 @@ class Published:
     ----------
     folder : Path
         Where.
-    facts : Facts
+    facts : ReleaseFacts
         What was measured of it.
     """
 
     folder: Path
-    facts: Facts
+    facts: ReleaseFacts
 
 
 def publish(material: Material, releases: Path, key: ReleaseKey, bars: Bars) -> Published:
@@ -178,24 +178,22 @@ def publish(material: Material, releases: Path, key: ReleaseKey, bars: Bars) -> 
     evidence = score_evidence(sub, people, material.mean_scores)
     plan = _planned(material, evidence, bars)
     made = generalise(people, plan.shown, bars.k)
+    if made.frame.is_empty():
+        require_passed(sub.title, people.height, (f"they are fewer than {bars.k}",))
     counts = level1_counts(sub, people, material.raters, bars.k)
     rows = people_frame(material.scores, made, material.raters, own_key, material.simulated)
     truth, table = rows["person_id"], rows.drop("person_id")
     frontier = _frontier(material, evidence, made, own_key, bars)
+    chosen: Obfuscated | None = None
     with staged(releases, sub.name) as folder:
         write_table(table, folder / PEOPLE)
         write_table(counts.frame, folder / COUNTS)
         write_table(bins_frame(plan.shown, counts.binnings), folder / BINS)
         if frontier:
             chosen = next((p for p, _ in frontier if not [*betrays(bars, p)]), frontier[-1][0])
-            embedded = dict(zip([p for p, _ in frontier], [e for _, e in frontier], strict=True))
-            write_table(
-                truth.to_frame().with_columns(table["id"])
-                .join(embedded[chosen], on="person_id").drop("person_id"),
-                folder / EMBEDDINGS,
-            )  # fmt: skip
-        else:
-            chosen = None
+            vectors = next(vectors for point, vectors in frontier if point == chosen)
+            by_id = rows.select("person_id", "id").join(vectors, on="person_id").sort("id")
+            write_table(by_id.drop("person_id"), folder / EMBEDDINGS)
         facts = _measured(material, folder, truth, plan, made, counts, evidence, bars)
         facts = replace(facts, chosen=chosen, frontier=tuple(point for point, _ in frontier))
         found = faults(bars, facts.linkage, facts.agreement, chosen)
@@ -233,9 +231,7 @@ def _frontier(
 
     if material.faces is None:
         return []
-    known = made.frame.select("person_id").with_columns(
-        pl.Series("class", made.classes, pl.Int64)
-    )
+    known = made.frame.select("person_id").with_columns(pl.Series("class", made.classes, pl.Int64))
     index = material.people.select("person_id").with_row_index("row")
     joined = known.join(material.faces, on="person_id").join(index, on="person_id")
     joined = joined.sort("person_id")
@@ -270,7 +266,7 @@ def _frontier(
 def _measured(
     material: Material, folder: Path, truth: pl.Series, plan: Plan, made: Generalised,
     counts: Level1Counts, evidence: Evidence, bars: Bars,
-) -> Facts:  # fmt: skip
+) -> ReleaseFacts:  # fmt: skip
     """Attack and use the files as they lie there."""
     sub, people, seed = material.sub, material.people, material.seed
     written = pl.read_parquet(folder / PEOPLE)
@@ -289,7 +285,7 @@ def _measured(
             original.filter(pl.col("variable").is_in(names)),
             people_decisions(sub, written, plan.shown, material.raters, seed),
         )
-    return Facts(
+    return ReleaseFacts(
         sub=sub,
         raters=material.raters,
         simulated=material.simulated,

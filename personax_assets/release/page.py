@@ -6,11 +6,11 @@ Belongs here: its sections and the frontier plot. Does not belong here: measurin
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from personax_assets.release.facts import Facts
+from personax_assets.release.facts import ReleaseFacts
 from personax_assets.report.blocks import (
     Block,
     Callout,
-    Facts as FactList,
+    Facts,
     Page,
     Picture,
     Pictures,
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 _MOST_STEPS = 12
 
 
-def release_page(facts: Facts) -> Page:
+def release_page(facts: ReleaseFacts) -> Page:
     """Return the report of a release that passed."""
     sections = [_gate(facts), _shown(facts), _level1(facts)]
     if facts.chosen is not None:
@@ -56,7 +56,7 @@ def _bar(good: bool, text: str) -> Status:
     return Status("good" if good else "alarm", text)
 
 
-def _gate(facts: Facts) -> Section:
+def _gate(facts: ReleaseFacts) -> Section:
     bars, link = facts.bars, facts.linkage
     most = bars.most_reidentified
     rows = [
@@ -87,7 +87,7 @@ def _gate(facts: Facts) -> Section:
     return Section("gate", "The gate", blocks)
 
 
-def _shown(facts: Facts) -> Section:
+def _shown(facts: ReleaseFacts) -> Section:
     shown = facts.plan.shown
     rows = [
         (variable_label(b.variable), str(len(b.labels)), clean(", ".join(b.labels), 300))
@@ -102,7 +102,7 @@ def _shown(facts: Facts) -> Section:
         Table("Shown of each person", ("variable", "bins", "which"), rows)
         if rows
         else Prose("Nothing of the bios: any variable would have made too many people findable."),
-        FactList(
+        Facts(
             [
                 ("Classes", count(facts.diversity.classes)),
                 ("k-anonymity", f"k = {facts.diversity.k}"),
@@ -128,7 +128,7 @@ def _shown(facts: Facts) -> Section:
     return Section("shown", "What is shown", blocks)
 
 
-def _level1(facts: Facts) -> Section:
+def _level1(facts: ReleaseFacts) -> Section:
     found, people = facts.agreement, facts.by_people
     rows = [
         ("Tables of counts, median score", count(found.decisions), percent(found.unchanged)),
@@ -156,7 +156,7 @@ def _level1(facts: Facts) -> Section:
     return Section("level1", "Level I on the release", blocks)
 
 
-def _embeddings(facts: Facts) -> Section:
+def _embeddings(facts: ReleaseFacts) -> Section:
     from personax_assets.report.svg import drawing_style, inline_svg
 
     chosen, bars = facts.chosen, facts.bars
@@ -235,7 +235,7 @@ def frontier_figure(points: "Sequence[Obfuscated]", chosen: float, bars: "Bars")
     return figure
 
 
-def _not_gated(facts: Facts) -> Section:
+def _not_gated(facts: ReleaseFacts) -> Section:
     again = facts.asked_again
     texts = [
         "Somebody who asks the same language models about everybody on the roster gets nearly the "

@@ -28,7 +28,10 @@ MOST_SUPPRESSED = 0.05
 """Share of the shown cells that may be suppressed before a step counts as too fine."""
 
 _LEAST_GAIN = 0.001
-"""Explained variance that a step has to add, so that chance shows nothing about anybody."""
+"""Explained variance that a step has to add."""
+
+_DEVIATIONS = 4
+"""By how many standard deviations it must exceed what as many classes explain by chance."""
 
 
 @dataclass(frozen=True)
@@ -53,15 +56,16 @@ class Generalised:
     @property
     def classes(self) -> NDArray[np.intp]:
         """The class of each row: who shares all labels, unknown ones included."""
-        return class_codes(self.frame.drop("person_id"))
+        names = [name for name in self.frame.columns if name != "person_id"]
+        return class_codes(self.frame, names)
 
 
-def class_codes(labels: pl.DataFrame) -> NDArray[np.intp]:
-    """Return a number per row, the same for rows that are the same."""
-    if not labels.width:
-        return np.zeros(labels.height, np.intp)
-    groups = labels.with_row_index("row").group_by(labels.columns, maintain_order=True).agg("row")
-    codes = np.empty(labels.height, np.intp)
+def class_codes(frame: pl.DataFrame, names: Sequence[str]) -> NDArray[np.intp]:
+    """Return a number per row, the same for rows that agree in the named columns."""
+    if not names:
+        return np.zeros(frame.height, np.intp)
+    groups = frame.with_row_index("row").group_by(names, maintain_order=True).agg("row")
+    codes = np.empty(frame.height, np.intp)
     for code, rows in enumerate(groups["row"]):
         codes[rows.to_numpy()] = code
     return codes
@@ -85,7 +89,7 @@ def generalise(bios: pl.DataFrame, shown: Sequence[Binning], k: int) -> Generali
     frame = bios.select("person_id").with_columns(
         binning.apply(bios[binning.variable]) for binning in shown
     )
-    before = frame.null_count().sum_horizontal().sum() if names else 0
+    before = _unknown(frame)
     for name in reversed(names):
         small = pl.len().over(names) < k
         frame = frame.with_columns(
@@ -93,8 +97,11 @@ def generalise(bios: pl.DataFrame, shown: Sequence[Binning], k: int) -> Generali
         )
     people = pl.len().over(names) if names else pl.len()
     kept = frame.filter(people >= k)
-    suppressed = int(frame.null_count().sum_horizontal().sum() - before) if names else 0
-    return Generalised(kept, suppressed, frame.height - kept.height)
+    return Generalised(kept, _unknown(frame) - before, frame.height - kept.height)
+
+
+def _unknown(frame: pl.DataFrame) -> int:
+    return int(frame.null_count().sum_horizontal().sum())
 
 
 Rate = Callable[[Generalised], float]
@@ -177,7 +184,9 @@ def choose(
             steps = {**taken, name: (step, binning)}
             made = generalise(bios, _shown(steps), k)
             gain = _explained(bios, made, scores) - explained
-            if gain >= _LEAST_GAIN:
+            classes = int(made.classes.max(initial=0)) + 1
+            by_chance = np.sqrt(2 * classes / scores.shape[1]) / max(len(scores), 1)
+            if gain >= max(_LEAST_GAIN, _DEVIATIONS * by_chance):
                 offers.append((gain, steps, made, (name, step)))
         for gain, steps, made, offer in sorted(offers, key=lambda o: o[0], reverse=True):
             cells = made.frame.height * (made.frame.width - 1)

@@ -11,7 +11,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from personax_assets.analysis.counting import counted, kinds_of, pairs_of, people_of
+from personax_assets.analysis.counting import counted, kinds_of
 from personax_assets.datasets import TRAITS, SubDataset
 from personax_assets.release.binning import Binning
 from personax_assets.schemas import AGGREGATE, PAIR, TESTS
@@ -64,7 +64,11 @@ def released_decisions(
 
 
 def people_decisions(
-    sub: SubDataset, people: pl.DataFrame, shown: Sequence[Binning], raters: Sequence[str], seed: int
+    sub: SubDataset,
+    people: pl.DataFrame,
+    shown: Sequence[Binning],
+    raters: Sequence[str],
+    seed: int,
 ) -> pl.DataFrame:
     """Test the rows of a release, which show some variables only."""
     binnings = {binning.variable: binning for binning in shown}
@@ -190,7 +194,9 @@ def released_scores(people: pl.DataFrame, raters: Sequence[str]) -> pl.DataFrame
     """Return a release's rows once per rater and trait with a score; zero is no score."""
     parts = [
         people.with_columns(
-            rater=pl.lit(rater), trait=pl.lit(trait), score=pl.col(f"{trait}_{rater}").cast(pl.Float64)
+            rater=pl.lit(rater),
+            trait=pl.lit(trait),
+            score=pl.col(f"{trait}_{rater}").cast(pl.Float64),
         ).filter(pl.col("score") > 0)
         for rater in (AGGREGATE, *raters)
         for trait in TRAITS

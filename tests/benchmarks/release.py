@@ -127,9 +127,7 @@ def extremes(data: Material, bars: Bars) -> dict[str, Any]:
     frame = people.select("person_id").join(data.faces, on="person_id", maintain_order="left")
     originals = frame["embedding"].to_numpy().astype(np.float64)
     rng = np.random.default_rng(1)
-    rotated = obfuscate(
-        originals, dimensions=DIMENSIONS, noise=0.0, generator=rng, whiten=False
-    )
+    rotated = obfuscate(originals, dimensions=DIMENSIONS, noise=0.0, generator=rng, whiten=False)
     evidence = score_evidence(data.sub, people, data.mean_scores)
     classes = generalise(people, (), bars.k).classes
     possible = predicted_share(originals, data.mean_scores)
