@@ -1,6 +1,7 @@
 """The release stage: files that may leave the home, made on request alone."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import dagster as dg
@@ -12,7 +13,7 @@ if TYPE_CHECKING:
     import polars as pl
 
     from personax_assets.release.gate import Bars
-    from personax_assets.release.make import Published
+    from personax_assets.release.make import Material, Published
 
 ACCEPT_TAG = "personax/accept_guidelines"
 """Run tag: `yes` accepts the usage guidelines."""
@@ -69,19 +70,26 @@ def require_accepted(layout: Layout, simulated: bool, tags: Mapping[str, str]) -
 
 
 def _bars(tags: Mapping[str, str]) -> "Bars":
+    """Return the default bars, with those that run tags replace."""
     from personax_assets.release.gate import Bars
 
-    given = {}
-    for name, tag in BAR_TAGS.items():
-        if tag in tags:
-            try:
-                given[name] = float(tags[tag])
-            except ValueError:
-                raise PersonaXError(f"run tag {tag}: {tags[tag]!r} is no number") from None
-    return Bars(**given)
+    bars = Bars()
+    found = {name: _share(tags[tag], tag) for name, tag in BAR_TAGS.items() if tag in tags}
+    return replace(
+        bars,
+        most_reidentified=found.get("most_reidentified", bars.most_reidentified),
+        least_unchanged=found.get("least_unchanged", bars.least_unchanged),
+    )
 
 
-def _material(run: StageRun):  # type: ignore[no-untyped-def]
+def _share(text: str, tag: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        raise PersonaXError(f"run tag {tag}: {text!r} is no number") from None
+
+
+def _material(run: StageRun) -> "Material":
     from personax_assets.release.make import Material
 
     sub = run.sub

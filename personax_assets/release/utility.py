@@ -6,6 +6,7 @@ Does not belong here: how much is enough (`gate`).
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 import polars as pl
@@ -15,6 +16,11 @@ from personax_assets.analysis.counting import counted, kinds_of
 from personax_assets.datasets import TRAITS, SubDataset
 from personax_assets.release.binning import Binning
 from personax_assets.schemas import AGGREGATE, PAIR, TESTS
+
+if TYPE_CHECKING:
+    from personax_ml.independence.columns import ColumnError
+    from personax_ml.independence.grid import TableKey
+    from personax_ml.independence.tables import Strata
 
 Floats = NDArray[np.float64]
 
@@ -113,7 +119,9 @@ def _decided(sub: SubDataset, counts: pl.DataFrame, seed: int) -> pl.DataFrame:
     return grid.select(*_DECISION, "dependent")
 
 
-def _tables(counts: pl.DataFrame, sub: SubDataset) -> Iterator:
+def _tables(
+    counts: pl.DataFrame, sub: SubDataset
+) -> Iterator[tuple["TableKey", "Strata | ColumnError"]]:
     from personax_ml.independence.counts import tables_of
 
     pairs = counts.select(PAIR).unique(maintain_order=True).rows()
