@@ -63,7 +63,7 @@ def require_accepted(layout: Layout, simulated: bool, tags: Mapping[str, str]) -
     if tags.get(ACCEPT_TAG) != "yes":
         raise TermsError(
             f"{layout.sub.title}: the usage guidelines of the release are not accepted yet; read "
-            "them (they are in docs/release.md and shown by `personax release`), and if you accept "
+            "them (`personax release` without that option shows them), and if you accept "
             f"them add --accept-guidelines, or in Dagster the run tag {ACCEPT_TAG}: yes",
             guidelines(layout.sub, simulated),
         )

@@ -66,7 +66,7 @@ class Binning:
         return labels.zip_with(known, pl.Series([None], dtype=pl.String)).alias(self.variable)
 
 
-def ladder(variable: Variable, values: pl.Series) -> tuple[Binning, ...]:
+def ladder(variable: Variable, values: pl.Series, k: int) -> tuple[Binning, ...]:
     """Return the binnings of a variable, coarsest first; none where it does not vary.
 
     Parameters
@@ -75,24 +75,27 @@ def ladder(variable: Variable, values: pl.Series) -> tuple[Binning, ...]:
         Decides how: quantiles of a number, equal lengths of a month or day, common categories.
     values : Series
         The values of everybody.
+    k : int
+        Least number of people in a bin: a category with fewer has no name of its own, and of a
+        number there is no step with such a bin, whose middle would be nearly an exact value.
     """
     if variable.kind in ("nominal", "binary"):
-        steps = [_categories(variable.name, values, share) for share in _LEAST_SHARES]
+        steps = [_categories(variable.name, values, share, k) for share in _LEAST_SHARES]
     else:
-        steps = [_intervals(variable, _floats(values.drop_nulls()), step) for step in _STEPS]
+        steps = [_intervals(variable, _floats(values.drop_nulls()), step, k) for step in _STEPS]
     distinct = {binning.labels: binning for binning in steps if len(binning.labels) > 1}
     return tuple(sorted(distinct.values(), key=lambda binning: len(binning.labels)))
 
 
-def _categories(name: str, values: pl.Series, least: float) -> Binning:
+def _categories(name: str, values: pl.Series, least: float, k: int) -> Binning:
     counts = _text(values.drop_nulls()).value_counts().sort("count", descending=True)
     column, total = counts.columns[0], int(counts["count"].sum())
-    common = sorted(counts.filter(pl.col("count") >= least * total)[column].to_list())
+    common = sorted(counts.filter(pl.col("count") >= max(k, least * total))[column].to_list())
     rest = [OTHER] if len(common) < counts.height else []
     return Binning(name, tuple(dict.fromkeys([*common, *rest])), categories=tuple(common))
 
 
-def _intervals(variable: Variable, values: pl.Series, bins: int) -> Binning:
+def _intervals(variable: Variable, values: pl.Series, bins: int, k: int) -> Binning:
     x = values.to_numpy()
     if variable.name in _CALENDAR and variable.period is not None:
         cuts = 1 + np.round(np.arange(1, bins) * variable.period / bins)
@@ -104,7 +107,7 @@ def _intervals(variable: Variable, values: pl.Series, bins: int) -> Binning:
     cuts = cuts[(cuts > x.min()) & (cuts <= x.max())] if len(x) else cuts[:0]
     codes = np.searchsorted(cuts, x, side="right")
     sums, people = (np.bincount(codes, w, len(cuts) + 1) for w in (x, np.ones(len(x))))
-    if (people == 0).any():  # a bin without anybody has no middle
+    if (people < k).any():
         return Binning(variable.name, ())
     return Binning(
         variable.name, _labels(cuts.tolist()), tuple(cuts.tolist()),

@@ -79,7 +79,7 @@ def level1_counts(
     rows, binnings, shares = [], {}, []
     for variable in sub.variables:
         best: tuple[float, Binning, list[Table], float] | None = None
-        for binning in ladder(variable, people[variable.name]):
+        for binning in ladder(variable, people[variable.name], k):
             labels = binning.apply(people[variable.name])
             bins = labels.cast(pl.Enum(binning.labels)).to_physical().cast(pl.Int64)
             codes = bins.fill_null(-1).to_numpy()

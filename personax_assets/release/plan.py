@@ -44,7 +44,7 @@ class Generalised:
         `person_id` and a label per shown variable; null where unknown or suppressed. People of
         whom even nothing is too rare a combination are not in it.
     suppressed : int
-        Cells that were set to null because too few people shared them.
+        Cells of the frame that were set to null because too few people shared them.
     left_out : int
         People who are not in the frame.
     """
@@ -86,10 +86,9 @@ def generalise(bios: pl.DataFrame, shown: Sequence[Binning], k: int) -> Generali
         The least number of people who share all that is shown.
     """
     names = [binning.variable for binning in shown]
-    frame = bios.select("person_id").with_columns(
+    fine = frame = bios.select("person_id").with_columns(
         binning.apply(bios[binning.variable]) for binning in shown
     )
-    before = _unknown(frame)
     for name in reversed(names):
         small = pl.len().over(names) < k
         frame = frame.with_columns(
@@ -97,7 +96,8 @@ def generalise(bios: pl.DataFrame, shown: Sequence[Binning], k: int) -> Generali
         )
     people = pl.len().over(names) if names else pl.len()
     kept = frame.filter(people >= k)
-    return Generalised(kept, _unknown(frame) - before, frame.height - kept.height)
+    unknown = _unknown(fine.join(kept, on="person_id", how="semi"))
+    return Generalised(kept, _unknown(kept) - unknown, frame.height - kept.height)
 
 
 def _unknown(frame: pl.DataFrame) -> int:
@@ -170,7 +170,7 @@ def choose(
         (v.name, step, binning)
         for v in sub.variables
         if v.name not in NEVER_SHOWN
-        for step, binning in enumerate(ladder(v, bios[v.name]))
+        for step, binning in enumerate(ladder(v, bios[v.name], k))
     ]
     taken: dict[str, tuple[int, Binning]] = {}
     refused: set[tuple[str, int]] = set()

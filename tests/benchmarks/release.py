@@ -170,7 +170,7 @@ def asked_again(data: Material, shown: Mapping[str, int]) -> dict[str, float]:
     ).to_numpy()
     variables = {v.name: v for v in data.sub.variables}
     binnings = [
-        next(b for b in ladder(variables[name], people[name]) if len(b.labels) == n)
+        next(b for b in ladder(variables[name], people[name], 5) if len(b.labels) == n)
         for name, n in shown.items()
     ]
     levels = np.arange(4)

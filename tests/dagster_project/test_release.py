@@ -18,9 +18,11 @@ from personax_assets.release.assets import ACCEPT_TAG, BAR_TAGS, EMBEDDINGS_TAG
 from personax_assets.resources import Resources
 from personax_assets.schemas import sub_dataset_tables
 from personax_assets.stage import StageRun
-from tests.personax_assets.release.conftest import material
+from tests.personax_assets.release.conftest import material, quick_level1
 
 RATERS = ("chatgpt", "gemini", "llama")
+__all__ = ["quick_level1"]
+
 LENIENT = {ACCEPT_TAG: "yes", BAR_TAGS["most_reidentified"]: "0.2",
            BAR_TAGS["least_unchanged"]: "0.3"}  # fmt: skip
 
@@ -57,6 +59,7 @@ def test_no_other_run_releases_anything(resources: Resources) -> None:
     assert not any(stage.follows for stage in release_stages_of(resources))
 
 
+@pytest.mark.usefixtures("quick_level1")
 def test_the_stage_needs_the_guidelines_accepted_and_then_writes(resources: Resources) -> None:
     with pytest.raises(PersonaXError, match="usage guidelines"):
         executed(resources, {})
@@ -70,6 +73,7 @@ def test_the_stage_needs_the_guidelines_accepted_and_then_writes(resources: Reso
     assert key not in (resources.home / "warehouse.duckdb").read_bytes().decode("latin-1")
 
 
+@pytest.mark.usefixtures("quick_level1")
 @pytest.mark.parametrize(
     ("tags", "told"),
     [

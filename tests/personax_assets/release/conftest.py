@@ -38,6 +38,12 @@ def vectors(n: int, d: int = 40, seed: int = 0) -> np.ndarray:
     return rng.gamma(2.0, 1.0, (n, d)) * np.geomspace(3, 0.3, d)
 
 
+@pytest.fixture
+def quick_level1(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Make one test of the five, where a test is not about what they decide."""
+    monkeypatch.setattr("personax_assets.release.utility.TESTS", ("kci",))
+
+
 @pytest.fixture(scope="session")
 def athletes() -> Material:
     return material(ATHLEPERSONA, 900)

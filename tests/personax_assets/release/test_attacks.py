@@ -36,7 +36,7 @@ def test_a_guess_among_equals_counts_as_its_share() -> None:
 def test_the_roster_attack_counts_what_fits(athletes: Material) -> None:
     league = next(v for v in ATHLEPERSONA.variables if v.name == "league")
     people = athletes.people
-    shown = (ladder(league, people["league"])[-1],)
+    shown = (ladder(league, people["league"], 5)[-1],)
     made = generalise(people, shown, 5)
     nothing = Evidence(np.zeros((people.height, 1)), np.zeros((people.height, 1)))
     found = link_to_roster(
@@ -54,7 +54,7 @@ def test_the_roster_attack_counts_what_fits(athletes: Material) -> None:
 def test_exact_bios_are_found_out(athletes: Material) -> None:
     names = ("league", "height_cm", "weight_kg", "latitude", "longitude", "birth_year")
     people = athletes.people
-    shown = [ladder(v, people[v.name])[-1] for v in ATHLEPERSONA.variables if v.name in names]
+    shown = [ladder(v, people[v.name], 1)[-1] for v in ATHLEPERSONA.variables if v.name in names]
     made = generalise(people, shown, 1)
     nothing = Evidence(np.zeros((people.height, 1)), np.zeros((people.height, 1)))
     found = link_to_roster(

@@ -157,9 +157,8 @@ def test_documents_say_simulated_first(published: Published, name: str) -> None:
     assert "real people" not in text
 
 
-def test_same_inputs_and_key_give_the_same_bytes_and_another_key_other_ids(
-    tmp_path: Path, small: Material
-) -> None:
+@pytest.mark.usefixtures("quick_level1")
+def test_same_inputs_and_key_give_the_same_bytes(tmp_path: Path, small: Material) -> None:
     first = publish(small, tmp_path / "a", KEY, LENIENT)
     shuffled = replace(small, bios=small.bios.reverse(), scores=small.scores.reverse())
     again = publish(shuffled, tmp_path / "b", KEY, LENIENT)
@@ -168,6 +167,7 @@ def test_same_inputs_and_key_give_the_same_bytes_and_another_key_other_ids(
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("quick_level1")
 def test_releases_by_another_key_or_other_bars_cannot_be_joined(
     tmp_path: Path, small: Material
 ) -> None:
@@ -185,6 +185,7 @@ def test_releases_by_another_key_or_other_bars_cannot_be_joined(
     assert len(list((tmp_path / "athlepersona").iterdir())) == 3
 
 
+@pytest.mark.usefixtures("quick_level1")
 @pytest.mark.parametrize(
     ("bars", "told", "mend"),
     [
@@ -212,6 +213,7 @@ def with_faces(material: Material) -> Material:
     return replace(material, faces=faces)
 
 
+@pytest.mark.usefixtures("quick_level1")
 def test_embeddings_come_obfuscated_and_measured(tmp_path: Path, small: Material) -> None:
     made = publish(with_faces(small), tmp_path, KEY, LENIENT)
     table = pl.read_parquet(made.folder / "embeddings.parquet")
@@ -231,6 +233,7 @@ def test_embeddings_come_obfuscated_and_measured(tmp_path: Path, small: Material
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("quick_level1")
 def test_embeddings_that_betray_or_are_good_for_nothing_are_refused(
     tmp_path: Path, small: Material
 ) -> None:
@@ -252,6 +255,7 @@ def test_people_without_scores_cannot_be_released(tmp_path: Path, small: Materia
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("quick_level1")
 def test_one_real_person_makes_it_a_release_of_real_people(tmp_path: Path, small: Material) -> None:
     flags = [False] + [True] * (small.bios.height - 1)
     real = replace(small, bios=small.bios.with_columns(simulated=pl.Series(flags)))

@@ -30,7 +30,7 @@ def test_what_too_few_share_is_suppressed_from_the_last_variable_on() -> None:
     leagues = ["NBA"] * 6 + ["NHL"] * 10 + ["NBA"] * 5 + ["ATP"]
     heights = [200.0] * 6 + [180.0] * 5 + [200.0] * 5 + [180.0, None, None, None, None] + [180.0]
     bios = people(leagues, heights)
-    shown = (ladder(LEAGUE, bios["league"])[-1], ladder(HEIGHT, bios["height_cm"])[0])
+    shown = (ladder(LEAGUE, bios["league"], 1)[-1], ladder(HEIGHT, bios["height_cm"], 1)[0])
     made = generalise(bios, shown, 5)
     rows = {row["person_id"]: row for row in made.frame.iter_rows(named=True)}
     assert {rows[f"p{i}"]["height_cm"] for i in range(6)} == {"200 or more"}
@@ -51,7 +51,7 @@ def test_every_class_has_k_people(rows: list[tuple[str | None, int]], k: int) ->
     bios = people([league for league, _ in rows], [float(height) for _, height in rows])
     shown = [
         step[-1]
-        for step in (ladder(LEAGUE, bios["league"]), ladder(HEIGHT, bios["height_cm"]))
+        for step in (ladder(LEAGUE, bios["league"], 1), ladder(HEIGHT, bios["height_cm"], 1))
         if step
     ]
     made = generalise(bios, shown, k)
