@@ -12,6 +12,7 @@ from dagster_project.automation import Timing, schedules_of, sensors_of
 from dagster_project.graph import (
     benchmark_stages_of,
     calibration_stages_of,
+    release_stages_of,
     stages_of,
     study_stages_of,
 )
@@ -52,7 +53,12 @@ def build_resources(
 def definitions_of(resources: Resources) -> dg.Definitions:
     """Return the Dagster definitions over given resources."""
     stages, studies = stages_of(resources), study_stages_of(resources)
-    jobs = jobs_of(stages, calibration_stages_of(resources), benchmark_stages_of())
+    jobs = jobs_of(
+        stages,
+        calibration_stages_of(resources),
+        benchmark_stages_of(),
+        release_stages_of(resources),
+    )
     prune, timing = prune_job(), Timing.from_environment()
     return dg.Definitions(
         assets=[asset_of(stage) for stage in (*stages, *studies)],

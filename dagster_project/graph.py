@@ -12,6 +12,7 @@ from personax_assets.bios.assets import bios_stages
 from personax_assets.bios.descriptions import WEB
 from personax_assets.datasets import SUB_DATASETS, SubDataset
 from personax_assets.faces.assets import face_stages
+from personax_assets.release.assets import release_stages
 from personax_assets.report.assets import report_stages
 from personax_assets.resources import Resources
 from personax_assets.schemas import comparison_tables, crl_benchmark, sub_dataset_tables
@@ -67,6 +68,16 @@ def benchmark_stages_of() -> tuple[Stage, ...]:
     return benchmark_stages(Layout("synthetic", (), (), {table.name: table}))
 
 
+def release_stages_of(resources: Resources) -> tuple[Stage, ...]:
+    """Return the stages that make releases: a deliberate act, which no other run includes."""
+    layouts = [layout_of(sub, resources) for sub in SUB_DATASETS.values()]
+    return tuple(stage for layout in layouts for stage in release_stages(layout))
+
+
 def study_stages_of(resources: Resources) -> tuple[Stage, ...]:
     """Return the stages that run on request alone and serve no table of a data set."""
-    return (*calibration_stages_of(resources), *benchmark_stages_of())
+    return (
+        *calibration_stages_of(resources),
+        *benchmark_stages_of(),
+        *release_stages_of(resources),
+    )

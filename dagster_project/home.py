@@ -70,6 +70,11 @@ class Home:
         """The HTML report."""
         return self.root / "report"
 
+    @property
+    def release(self) -> Path:
+        """What may leave the home."""
+        return self.root / "release"
+
     def prepare(self) -> None:
         """Create the folder and the Dagster instance's configuration.
 

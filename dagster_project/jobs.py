@@ -77,7 +77,10 @@ def _job(name: str, stages: Sequence[Stage], description: str, stale: bool = Tru
 
 
 def jobs_of(
-    stages: Sequence[Stage], calibration: Sequence[Stage] = (), benchmark: Sequence[Stage] = ()
+    stages: Sequence[Stage],
+    calibration: Sequence[Stage] = (),
+    benchmark: Sequence[Stage] = (),
+    releases: Sequence[Stage] = (),
 ) -> dict[str, "Job"]:
     """Return the jobs over assets by name."""
     jobs = (
@@ -118,6 +121,14 @@ def jobs_of(
             benchmark,
             "Level II on images whose latents are known: ours beside other methods. Some "
             "minutes on the digits of scikit-learn; with PERSONAX_BENCHMARK_IMAGES some hours.",
+        ),
+        _job(
+            "release",
+            releases,
+            "Makes files that may leave the home, attacks them, and refuses what names too many "
+            "people or is good for too little. The run tag personax/accept_guidelines: yes "
+            "accepts the usage guidelines.",
+            stale=False,
         ),
     )
     return {job.name: job for job in jobs}

@@ -80,7 +80,10 @@ def test_commands_exist_with_these_options(page: Path) -> None:
 
 def _completed(given: list[str]) -> list[str]:
     """Return a command that is named alone with the options that it requires."""
-    required = {"latents": ["--dataset", "athlepersona", "--out", "latents.parquet"]}
+    required = {
+        "latents": ["--dataset", "athlepersona", "--out", "latents.parquet"],
+        "release": ["--dataset", "athlepersona"],
+    }
     return given + required.get(given[0], []) if len(given) == 1 else given
 
 

@@ -15,6 +15,7 @@ from dagster_project.cli import (
     latents,
     models,
     person,
+    release,
     report,
     run,
     ui,
@@ -23,8 +24,8 @@ from personax_assets.errors import PersonaXError
 
 _COMMANDS = (
     run.RUN, run.REFRESH, ui.UI, person.PERSON, latents.LATENTS, models.MODELS, report.REPORT,
-    calibrate.CALIBRATE, doctor.DOCTOR, forget.FORGET, backup.BACKUP,
-    backup.RESTORE,
+    calibrate.CALIBRATE, release.RELEASE, backup.BACKUP, backup.RESTORE, forget.FORGET,
+    doctor.DOCTOR,
 )  # fmt: skip
 
 

@@ -14,7 +14,7 @@ PER_SUB_DATASET = {
     "traits": {"trait_texts_chatgpt", "trait_texts_gemini", "trait_texts_llama", "trait_scores",
                "rater_quality", "text_embeddings"},
     "analysis": {"independence_tests", "crl_model", "latents", "latent_graph"},
-    "release": {"report"},
+    "release": {"report", "release"},
 }  # fmt: skip
 
 
@@ -74,7 +74,9 @@ def test_jobs(defs: dg.Definitions) -> None:
     assert len(studies) == 4
     benchmark = {"synthetic/crl_benchmark"}
     assert keys("benchmark_synthetic") == benchmark
-    assert keys("bootstrap") == everything - studies - benchmark
+    releases = {"athlepersona/release", "celebpersona/release"}
+    assert keys("release") == releases
+    assert keys("bootstrap") == everything - studies - benchmark - releases
     assert "athlepersona/crl_model" not in keys("refresh_athletes")
     assert {"athlepersona/raw_bios", "athlepersona/latents"} <= keys("refresh_athletes")
     celebs = {key for key in keys("refresh_celebs") if not key.startswith("celebpersona/")}
