@@ -12,6 +12,11 @@ from personax_assets.errors import PersonaXError
 
 PROJECT_ROOT = Path(__file__).resolve().parent.parent
 
+CLUSTER = "cluster"
+"""The profile of more than one machine: its instance lies in PostgreSQL."""
+
+POSTGRES_VARIABLE = "PERSONAX_POSTGRES_URL"
+
 
 @dataclass(frozen=True)
 class Home:
@@ -80,7 +85,12 @@ class Home:
         """
         try:
             self.dagster.mkdir(parents=True, exist_ok=True)
-            configuration = files("dagster_project").joinpath("dagster.yaml").read_text()
+            names = ["dagster.yaml"]
+            if os.environ.get("PERSONAX_PROFILE") == CLUSTER:
+                names.append("dagster_cluster.yaml")
+            configuration = "".join(
+                files("dagster_project").joinpath(name).read_text() for name in names
+            )
             temporary = self.dagster / f"dagster.{os.getpid()}.tmp"
             temporary.write_text(configuration)
             temporary.replace(self.dagster / "dagster.yaml")
