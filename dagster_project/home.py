@@ -4,6 +4,8 @@ Belongs here: where things lie in it, and making it ready. Does not belong here:
 """
 
 import os
+import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
@@ -100,3 +102,13 @@ class Home:
                 "or set PERSONAX_HOME to a folder that is"
             ) from error
         os.environ["DAGSTER_HOME"] = str(self.dagster)
+
+
+def main(command: Sequence[str]) -> None:
+    """Make the home ready, then become a command that needs its Dagster instance."""
+    Home.from_environment().prepare()
+    os.execvp(command[0], list(command))  # noqa: S606  # the caller's own words, no shell
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

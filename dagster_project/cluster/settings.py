@@ -64,21 +64,26 @@ class Cluster:
                 f"PERSONAX_EXECUTOR: there is no executor {executor!r}; use one of "
                 f"{', '.join(EXECUTORS)}"
             )
-        needed = {POSTGRES_VARIABLE: "the PostgreSQL database of the Dagster instance"}
-        if executor == "celery":
-            needed[BROKER_VARIABLE] = "the Redis server that keeps tasks"
-        for name, what in needed.items():
-            if not os.environ.get(name):
+        if executor != "kubernetes":  # whose chart configures the instance
+            address = _needed(POSTGRES_VARIABLE, "the PostgreSQL database of the Dagster instance")
+            if address.startswith("postgresql://"):
                 raise PersonaXError(
-                    f"{name} is not set; the profile {CLUSTER} needs the address of {what}"
+                    f"{POSTGRES_VARIABLE}: name the driver, postgresql+psycopg2://...; without it "
+                    "another one is looked for, which is not installed"
                 )
-        if os.environ[POSTGRES_VARIABLE].startswith("postgresql://"):
-            raise PersonaXError(
-                f"{POSTGRES_VARIABLE}: name the driver, postgresql+psycopg2://...; without it "
-                "another one is looked for, which is not installed"
-            )
+        if executor == "celery":
+            _needed(BROKER_VARIABLE, "the Redis server that keeps tasks")
         url = os.environ.get("PERSONAX_EXCHANGE_URL") or str(home.root / "exchange")
         return cls(executor, FanOut(Exchange(url), whole_number("PERSONAX_PART_ROWS", SHARD_ROWS)))
+
+
+def _needed(variable: str, what: str) -> str:
+    address = os.environ.get(variable)
+    if not address:
+        raise PersonaXError(
+            f"{variable} is not set; the profile {CLUSTER} needs the address of {what}"
+        )
+    return address
 
 
 def whole_number(variable: str, default: int) -> int:
