@@ -50,7 +50,7 @@ def definitions_of(resources: Resources, cluster: Cluster | None = None) -> dg.D
     fan_out = cluster.fan_out if cluster else None
     stages, studies = stages_of(resources), study_stages_of(resources)
     jobs = jobs_of(stages, studies)
-    prune, timing = prune_job(), Timing.from_environment()
+    prune, timing = prune_job(fan_out), Timing.from_environment()
     return dg.Definitions(
         assets=[asset_of(stage, fan_out) for stage in (*stages, *studies)],
         jobs=[*jobs.values(), prune],

@@ -4,6 +4,7 @@ import re
 import sys
 import tomllib
 from importlib.util import find_spec
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -100,7 +101,7 @@ def test_commands_are_understood(services: dict[str, dict[str, Any]]) -> None:
             assert {word for word in arguments if word.startswith("-")} <= known
         else:
             parser.make_context(name, list(arguments))
-        for option, value in zip(arguments, arguments[1:], strict=False):
+        for option, value in pairwise(arguments):
             if option == "-w":
                 assert (ROOT / value).is_file(), value
             if option == "-m":
@@ -186,7 +187,7 @@ def test_helm_values_have_the_charts_shape() -> None:
     assert environment["PERSONAX_HOME"] == deployment["volumeMounts"][0]["mountPath"]
     assert values["postgresql"]["postgresqlScheme"] == "postgresql+psycopg2"
     assert values["generatePostgresqlPasswordSecret"] is False
-    assert "assword" not in str({k: v for k, v in values["postgresql"].items()})
+    assert "assword" not in str(values["postgresql"])
 
 
 def test_the_run_launcher_takes_the_values() -> None:
