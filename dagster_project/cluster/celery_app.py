@@ -47,6 +47,7 @@ class StepTask(Task):  # type: ignore[misc]  # Celery has no types
 
 
 def _refuse_deadly(step: ExecuteStepArgs) -> None:
+    assert step.instance_ref is not None
     with dg.DagsterInstance.from_ref(step.instance_ref) as instance:
         started = instance.all_logs(step.run_id, of_type=dg.DagsterEventType.STEP_START)
     for key in step.step_keys_to_execute or ():

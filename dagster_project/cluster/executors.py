@@ -33,10 +33,14 @@ def _celery() -> dg.ExecutorDefinition:
     from dagster_celery import celery_executor
 
     address = {"env": BROKER_VARIABLE}
-    return celery_executor.configured({"broker": address, "backend": address}, name="celery")
+    executor: dg.ExecutorDefinition = celery_executor.configured(
+        {"broker": address, "backend": address}, name="celery"
+    )
+    return executor
 
 
 def _kubernetes() -> dg.ExecutorDefinition:
     from dagster_k8s import k8s_job_executor
 
-    return k8s_job_executor
+    executor: dg.ExecutorDefinition = k8s_job_executor
+    return executor
