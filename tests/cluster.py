@@ -32,7 +32,7 @@ Process = subprocess.Popen[bytes]
 
 RATERS = Path(__file__).resolve().parent.parent / "personax_assets/traits/raters/simulated.yaml"
 
-_PATIENCE_S = 60.0
+_PATIENCE_S = 180.0
 
 
 def what_is_missing() -> str | None:

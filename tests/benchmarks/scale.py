@@ -7,7 +7,8 @@ Bios as in `tests.benchmarks.refresh`: on an empty history, with 2 % of the peop
 gone, and with nothing new. Then three raters' answers about everybody are written straight into
 the warehouse, with scores that depend on the league and without texts, and the stages
 `trait_scores` and `independence_tests` are executed; the latter once more after 2 % of the people
-got other scores. Every stage runs in a fresh process; memory is its peak resident memory.
+got other scores. Every stage runs in a fresh process; memory is its peak resident memory. Last come
+the costs per item of the stages that look at faces and texts, in CPU time of this process.
 """
 
 import argparse
@@ -92,6 +93,46 @@ def measure(n: int) -> dict[str, Any]:
     return {"people": n, "bios": bios, "later": later, "warehouse_mib": round(size / 2**20)}
 
 
+def unit_costs(n: int = 300) -> dict[str, float]:
+    """Return CPU milliseconds and bytes per item of the stages that look at faces and texts."""
+    import time
+    from collections.abc import Callable, Sequence
+
+    import polars as pl
+
+    from personax_assets.embeddings import encoder_by_name
+    from personax_assets.faces.crops import process
+    from personax_assets.faces.photographs import SyntheticPortraits
+    from personax_ml.synthetic import draw_cohort
+    from personax_ml.synthetic.phrases import DESCRIPTIONS
+
+    people = draw_cohort("athlepersona", n, SEED).factors.select(
+        "source_id", pl.col("source_id").alias("person_id")
+    )
+    photographs = SyntheticPortraits("athlepersona", n, SEED).photographs(people)
+    phrases = [str(phrase) for some in DESCRIPTIONS.values() for phrase in some]
+    texts = ["\n".join(phrases[(i * k) % len(phrases)] for k in range(1, 11)) for i in range(n)]
+
+    def each(work: Callable[[], Sequence[object]]) -> tuple[float, Sequence[Any]]:
+        started = time.process_time()
+        done = work()
+        return round(1000 * (time.process_time() - started) / n, 2), done
+
+    process(photographs[0])  # what is loaded once does not count
+    drawn, _ = each(lambda: [photograph.source.load() for photograph in photographs])
+    cropped, rows = each(lambda: [process(photograph) for photograph in photographs])
+    crops = [row.crop for row in rows if row.crop]
+    face, _ = each(lambda: encoder_by_name("pixels").embed(crops))
+    text, _ = each(lambda: encoder_by_name("ngrams").embed(texts))
+    return {
+        "portrait_drawn_ms": drawn,
+        "face_crop_ms": round(cropped - drawn, 2),
+        "crop_bytes": round(sum(map(len, crops)) / len(crops)),
+        "face_embedding_ms": face,
+        "text_embedding_ms": text,
+    }
+
+
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -106,6 +147,7 @@ def main() -> None:
         "machine": f"{platform.machine()}, {os.cpu_count()} cores, Python "
         f"{platform.python_version()}",
         **measure(n),
+        "unit_costs": unit_costs(),
     }
     print(result["machine"])
     print_million(n, result["bios"])
@@ -115,6 +157,9 @@ def main() -> None:
               f"{f['cpu_seconds']:>8.1f} CPU s{n / f['seconds']:>11,.0f} people/s"
               f"{f['peak_mib']:>8,} MiB")  # fmt: skip
     print(f"\nwarehouse: {result['warehouse_mib']:,} MiB")
+    print("\nCPU milliseconds and bytes per item")
+    for name, value in result["unit_costs"].items():
+        print(f"  {name:<20}{value:>10,}")
     print(json.dumps(result))
 
 
