@@ -30,6 +30,8 @@ from personax_assets.fan_out import QUEUE
 
 Process = subprocess.Popen[bytes]
 
+Process = subprocess.Popen[bytes]
+
 RATERS = Path(__file__).resolve().parent.parent / "personax_assets/traits/raters/simulated.yaml"
 
 _PATIENCE_S = 180.0
@@ -205,9 +207,12 @@ def kill_family(process: Process, number: signal.Signals = signal.SIGKILL) -> No
 
 
 def wait_for(
-    happened: Callable[[], bool], what: str, process: Process | None = None,
+    happened: Callable[[], bool],
+    what: str,
+    process: Process | None = None,
     patience_s: float = _PATIENCE_S,
-) -> None:  # fmt: skip
+    every_s: float = 0.1,
+) -> None:
     """Wait until something happened."""
     deadline = time.monotonic() + patience_s
     while not happened():
@@ -215,7 +220,7 @@ def wait_for(
             raise RuntimeError(f"waited for {what}: the process ended with {process.returncode}")
         if time.monotonic() > deadline:
             raise TimeoutError(f"waited {patience_s:.0f} s for {what}")
-        time.sleep(0.1)
+        time.sleep(every_s)
 
 
 def _postgres() -> Path | None:

@@ -32,6 +32,10 @@ MOST_STARTS = 3
 """How often a step may start: once, and again after each of two deaths that were an accident."""
 
 
+_THIS_PROCESS = process.current_process()
+"""What Python knows of this process. In those of its pool Celery puts a daemon there instead."""
+
+
 class StepLostError(RuntimeError):
     """Every process that worked on a step died."""
 
@@ -64,8 +68,7 @@ def _may_have_children(**_: Any) -> None:
 
     Photographs are decoded in a process of their own, that a hostile one may take down alone.
     """
-    # The pool's library leaves a description of its own, of a daemon, where Python keeps its.
-    process._current_process = process._MainProcess()  # type: ignore[attr-defined]
+    process._current_process = _THIS_PROCESS  # type: ignore[attr-defined]
 
 
 app = make_app({"broker": os.environ[BROKER_VARIABLE], "backend": os.environ[BROKER_VARIABLE]})

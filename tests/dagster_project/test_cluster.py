@@ -17,6 +17,7 @@ from dagster_project.home import Home
 from personax_assets.resources import Resources
 from tests.benchmarks.growth import QUICK, timed_bootstrap
 from tests.cluster import (
+    Process,
     bootstrap,
     cohort,
     environment_of,
@@ -27,8 +28,6 @@ from tests.cluster import (
     what_is_missing,
     worker,
 )
-
-Process = subprocess.Popen[bytes]
 
 _MISSING = what_is_missing()
 
@@ -113,7 +112,7 @@ def test_two_workers_make_the_same_tables_and_one_may_die(alone: Path, tmp_path:
         run, job = Run(environment), stack.enter_context(bootstrap(environment, tmp_path / "job"))
 
         def hit(end: str) -> str:
-            wait_for(lambda: run.worker_at(end) is not None, f"a step {end}", job, 600)
+            wait_for(lambda: run.worker_at(end) is not None, f"a step {end}", job, 1800, 0.5)
             return str(run.worker_at(end))
 
         # The process that does a part of the work dies: its worker gives the step back at once.
@@ -122,7 +121,7 @@ def test_two_workers_make_the_same_tables_and_one_may_die(alone: Path, tmp_path:
         # A whole worker dies: Redis gives its step to the other after a while.
         lost = hit("__crl_model")
         kill_family(workers[lost])
-        assert job.wait(900) == 0, (tmp_path / "job").read_text()[-3000:]
+        assert job.wait(3600) == 0, (tmp_path / "job").read_text()[-3000:]
         started = run.keys(dg.DagsterEventType.STEP_START)
         assert started.count("athlepersona__crl_model") + started.count(
             "celebpersona__crl_model"
