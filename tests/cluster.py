@@ -134,7 +134,7 @@ def environment_of(home: Path, addresses: Mapping[str, str] | None = None) -> di
             "PERSONAX_PROFILE": "cluster",
             "PERSONAX_EXECUTOR": "celery",
             "PERSONAX_PART_ROWS": "100",
-            REDELIVERY_VARIABLE: "15",
+            REDELIVERY_VARIABLE: "90",
         }
     subprocess.run(
         [sys.executable, "-c", "from dagster_project.home import Home\n"

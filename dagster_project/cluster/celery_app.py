@@ -37,7 +37,7 @@ _THIS_PROCESS = process.current_process()
 
 
 class StepLostError(RuntimeError):
-    """Every process that worked on a step died."""
+    """A step was started too often."""
 
 
 class StepTask(Task):  # type: ignore[misc]  # Celery has no types
@@ -57,8 +57,9 @@ def _refuse_deadly(step: ExecuteStepArgs) -> None:
     for key in step.step_keys_to_execute or ():
         if sum(entry.step_key == key for entry in started) >= MOST_STARTS:
             raise StepLostError(
-                f"step {key}: the {MOST_STARTS} processes that worked on it died; look for a lack "
-                "of memory, give the workers more or make parts smaller (PERSONAX_PART_ROWS)"
+                f"step {key}: started {MOST_STARTS} times and never ended; its processes died (of "
+                "too little memory? give the workers more, or set a smaller PERSONAX_PART_ROWS), "
+                f"or it takes longer than {REDELIVERY_VARIABLE}, which then has to be larger"
             )
 
 
@@ -74,6 +75,7 @@ def _may_have_children(**_: Any) -> None:
 app = make_app({"broker": os.environ[BROKER_VARIABLE], "backend": os.environ[BROKER_VARIABLE]})
 app.conf.update(
     worker_prefetch_multiplier=1,
+    worker_deduplicate_successful_tasks=True,
     broker_transport_options={
         "visibility_timeout": whole_number(REDELIVERY_VARIABLE, REDELIVERY_S)
     },
