@@ -19,11 +19,10 @@ import dagster as dg
 from dagster_project.jobs import asset_keys, refresh_stages, run_tags, training_stages
 from dagster_project.notices import failure_sensor, notifiers
 from personax_assets.bios.assets import UNAVAILABLE, source_versions
-from personax_assets.dagster_assets import ONLY_STALE_TAG
 from personax_assets.datasets import ATHLEPERSONA, CELEBPERSONA
 from personax_assets.errors import PersonaXError
 from personax_assets.resources import Resources
-from personax_assets.stage import Stage, stale
+from personax_assets.stage import ONLY_STALE_TAG, Stage, stale
 
 if TYPE_CHECKING:
     from dagster_project.jobs import Job

@@ -9,6 +9,8 @@ from typing import Any
 import dagster as dg
 
 from dagster_project.automation import Timing, schedules_of, sensors_of
+from dagster_project.cluster.executors import executor_of
+from dagster_project.cluster.settings import Cluster
 from dagster_project.graph import (
     benchmark_stages_of,
     calibration_stages_of,
@@ -36,7 +38,7 @@ def build_resources(
     Parameters
     ----------
     profile : str, optional
-        `demo` or `live`; by default `PERSONAX_PROFILE`.
+        `demo`, `live` or `cluster`; by default `PERSONAX_PROFILE`.
     home : Home, optional
         By default `PERSONAX_HOME`.
     sources : Sources, optional
@@ -50,8 +52,9 @@ def build_resources(
     return Resources(**{key: getattr(base, key) for key in Resources.KEYS} | dict(overrides or {}))
 
 
-def definitions_of(resources: Resources) -> dg.Definitions:
-    """Return the Dagster definitions over given resources."""
+def definitions_of(resources: Resources, cluster: Cluster | None = None) -> dg.Definitions:
+    """Return the Dagster definitions over given resources, of one machine or of a cluster."""
+    fan_out = cluster.fan_out if cluster else None
     stages, studies = stages_of(resources), study_stages_of(resources)
     jobs = jobs_of(
         stages,
@@ -59,14 +62,14 @@ def definitions_of(resources: Resources) -> dg.Definitions:
         benchmark_stages_of(),
         release_stages_of(resources),
     )
-    prune, timing = prune_job(), Timing.from_environment()
+    prune, timing = prune_job(fan_out), Timing.from_environment()
     return dg.Definitions(
-        assets=[asset_of(stage) for stage in (*stages, *studies)],
+        assets=[asset_of(stage, fan_out) for stage in (*stages, *studies)],
         jobs=[*jobs.values(), prune],
         schedules=schedules_of(jobs, prune, stages, resources, timing),
         sensors=sensors_of(jobs, stages, resources, timing),
         resources={key: getattr(resources, key) for key in Resources.KEYS},
-        executor=dg.in_process_executor,
+        executor=executor_of(cluster),
     )
 
 
@@ -76,4 +79,6 @@ def build_definitions(
     """Return the Dagster definitions of a profile; see `build_resources`."""
     if is_structured():
         write_json_lines()
-    return definitions_of(build_resources(profile, overrides=overrides))
+    home, name = Home.from_environment(), profile_named(profile).name
+    resources = build_resources(name, home, overrides=overrides)
+    return definitions_of(resources, Cluster.from_environment(name, home))

@@ -4,6 +4,8 @@ Belongs here: where things lie in it, and making it ready. Does not belong here:
 """
 
 import os
+import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
@@ -11,6 +13,11 @@ from pathlib import Path
 from personax_assets.errors import PersonaXError
 
 PROJECT_ROOT = Path(__file__).resolve().parent.parent
+
+CLUSTER = "cluster"
+"""The profile of more than one machine: its instance lies in PostgreSQL."""
+
+POSTGRES_VARIABLE = "PERSONAX_POSTGRES_URL"
 
 
 @dataclass(frozen=True)
@@ -85,7 +92,12 @@ class Home:
         """
         try:
             self.dagster.mkdir(parents=True, exist_ok=True)
-            configuration = files("dagster_project").joinpath("dagster.yaml").read_text()
+            names = ["dagster.yaml"]
+            if os.environ.get("PERSONAX_PROFILE") == CLUSTER:
+                names.append("dagster_cluster.yaml")
+            configuration = "".join(
+                files("dagster_project").joinpath(name).read_text() for name in names
+            )
             temporary = self.dagster / f"dagster.{os.getpid()}.tmp"
             temporary.write_text(configuration)
             temporary.replace(self.dagster / "dagster.yaml")
@@ -95,3 +107,13 @@ class Home:
                 "or set PERSONAX_HOME to a folder that is"
             ) from error
         os.environ["DAGSTER_HOME"] = str(self.dagster)
+
+
+def main(command: Sequence[str]) -> None:
+    """Make the home ready, then become a command that needs its Dagster instance."""
+    Home.from_environment().prepare()
+    os.execvp(command[0], list(command))  # noqa: S606  # the caller's own words, no shell
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING, TypeAlias
 
 import dagster as dg
 
-from personax_assets.dagster_assets import ONLY_STALE_TAG
 from personax_assets.datasets import ATHLEPERSONA, CELEBPERSONA, SubDataset
-from personax_assets.stage import Stage
+from personax_assets.stage import ONLY_STALE_TAG, Stage
 
 if TYPE_CHECKING:
     # The type of what `define_asset_job` returns has no public name.

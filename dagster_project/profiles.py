@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
 
-from dagster_project.home import Home
+from dagster_project.home import CLUSTER, Home
 from personax_assets.datasets import SUB_DATASETS
 from personax_assets.errors import PersonaXError
 from personax_assets.resources import (
@@ -54,7 +54,7 @@ def profile_named(name: str | None = None) -> Profile:
         If there is no such profile.
     """
     name = name or os.environ.get("PERSONAX_PROFILE") or "demo"
-    bundled = {"demo": "simulated.yaml", "live": "live.yaml"}
+    bundled = {"demo": "simulated.yaml", "live": "live.yaml", CLUSTER: "live.yaml"}
     if name not in bundled:
         raise PersonaXError(
             f"PERSONAX_PROFILE: there is no profile {name!r}; use one of {', '.join(bundled)}"

@@ -20,6 +20,8 @@ from dagster._core.storage.event_log import SqlEventLogStorage
 from dagster._core.storage.event_log.schema import AssetCheckExecutionsTable
 from sqlalchemy import func, select
 
+from personax_assets.fan_out import FanOut
+
 KEEP_RUNS = 5
 """Runs that are kept whatever is in them."""
 
@@ -49,7 +51,10 @@ class Pruned:
 
 
 def prune(
-    instance: dg.DagsterInstance, keep_runs: int = KEEP_RUNS, current: str | None = None
+    instance: dg.DagsterInstance,
+    keep_runs: int = KEEP_RUNS,
+    current: str | None = None,
+    fan_out: FanOut | None = None,
 ) -> Pruned:
     """Delete old runs with their events and logs, and give the space back.
 
@@ -61,6 +66,8 @@ def prune(
         The newest runs, which stay.
     current : str, optional
         The run that does the pruning.
+    fan_out : FanOut, optional
+        Knows what steps that did not end left for others.
     """
     root = Path(instance.root_directory) if instance.is_persistent else None
     before = _size(root)
@@ -78,6 +85,8 @@ def prune(
     ]
     for run in old:
         instance.delete_run(run.run_id)
+        if fan_out is not None:
+            fan_out.forget_run(run.run_id)
         instance.compute_log_manager.delete_logs(prefix=[run.run_id])
     _forget_checks(instance, {run.run_id for run in old})
     if root is not None:
@@ -88,8 +97,8 @@ def prune(
     return Pruned(len(old), before, _size(root))
 
 
-def prune_job() -> dg.JobDefinition:
-    """Return the job `prune_history`."""
+def prune_job(fan_out: FanOut | None = None) -> dg.JobDefinition:
+    """Return the job `prune_history`, of one machine or of a cluster."""
 
     @dg.op(
         name="delete_old_runs",
@@ -97,7 +106,7 @@ def prune_job() -> dg.JobDefinition:
         out=dg.Out(dg.Nothing),
     )
     def delete_old_runs(context: dg.OpExecutionContext, config: PruneConfig) -> None:
-        done = prune(context.instance, config.keep_runs, context.run_id)
+        done = prune(context.instance, config.keep_runs, context.run_id, fan_out)
         context.log.info(f"{done.runs} runs deleted; {done.before} bytes before, {done.after} now")
         context.add_output_metadata(
             {"runs_deleted": done.runs, "bytes_before": done.before, "bytes_now": done.after}

@@ -6,6 +6,8 @@ Does not belong here: what happens when it runs (`execution`).
 
 import inspect
 import warnings
+from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 import dagster as dg
@@ -13,23 +15,35 @@ import dagster as dg
 from personax_assets.changes import described, run_changes
 from personax_assets.errors import PersonaXError
 from personax_assets.execution import execute
+from personax_assets.fan_out import FanOut, graph_of
 from personax_assets.progress import observer
 from personax_assets.resources import Resources
 from personax_assets.stage import Stage, StageResult, StageRun, checks_of
 from personax_assets.table_schema import Column, TableSchema
 from personax_assets.warehouse import StageRecord
 
-ONLY_STALE_TAG = "personax/only_stale"
-"""Run tag: a stage whose inputs are the same as when it last ended well does nothing."""
-
 OWNER = "team:personax"
 
-# Backfill policies are beta in name only; the warning would greet every user at every start.
-warnings.filterwarnings("ignore", message=".*backfill_policy.*", category=dg.BetaWarning)
+# They are beta in name only; the warning would greet every user at every start.
+for _what in ("backfill_policy", "data_version"):
+    warnings.filterwarnings("ignore", message=f".*{_what}.*", category=dg.BetaWarning)
 
 
-def asset_of(stage: Stage) -> dg.AssetsDefinition:
-    """Make a stage a Dagster asset with its description, schema, lineage and checks."""
+def asset_of(stage: Stage, fan_out: FanOut | None = None) -> dg.AssetsDefinition:
+    """Make a stage a Dagster asset with its description, schema, lineage and checks.
+
+    Parameters
+    ----------
+    stage : Stage
+        The stage.
+    fan_out : FanOut, optional
+        How work that can be divided becomes steps of its own; by default each stage is one step.
+    """
+    asset = _asset_of_one_step(stage)
+    return asset if fan_out is None or stage.spread is None else _divided(asset, stage, fan_out)
+
+
+def _asset_of_one_step(stage: Stage) -> dg.AssetsDefinition:
     layout, schema = stage.layout, stage.schema
     key = dg.AssetKey.from_user_string(stage.key)
     metadata: dict[str, Any] = {}
@@ -64,33 +78,66 @@ def asset_of(stage: Stage) -> dg.AssetsDefinition:
         required_resource_keys=set(Resources.KEYS),
     )
     def materialise(context: dg.AssetExecutionContext) -> dg.MaterializeResult:  # type: ignore[type-arg]  # Dagster reads the bare class
-        run = StageRun(
-            stage,
-            Resources.of(context),
-            _partitions(context, stage),
-            context.run.run_id,
-            context.run.tags,
-            context.log.info,
-        )
-        only_stale = context.run.tags.get(ONLY_STALE_TAG) == "true"
-        observer().stage_started(stage.key)
-        try:
-            outcome = execute(run, only_stale)
-        except PersonaXError as error:
-            raise dg.Failure(description=str(error), allow_retries=False) from None
-        record = outcome.record
-        observer().stage_ended(record)
-        if record.counts and record.run_id == run.run_id:
-            context.instance.add_run_tags(run.run_id, _change_tags(run))
-        if record.reason:
-            context.log.warning(f"{stage.key} {record.status}: {record.reason}")
-        return dg.MaterializeResult(
-            metadata=_result_metadata(stage, record, outcome.result),
-            data_version=dg.DataVersion(record.data_version or "none"),
-            check_results=outcome.checks,
-        )
+        run = _run_of(context, stage)
+        return _executed(context, run)
 
     return materialise
+
+
+def _divided(plain: dg.AssetsDefinition, stage: Stage, fan_out: FanOut) -> dg.AssetsDefinition:
+    """Return the asset `plain` with the work of its stage divided into steps."""
+
+    def write(context: dg.OpExecutionContext, run: StageRun) -> Iterator[Any]:
+        result = _executed(context, run)
+        yield dg.Output(None, "result", metadata=result.metadata, data_version=result.data_version)
+        yield from result.check_results or ()
+
+    key = dg.AssetKey.from_user_string(stage.key)
+    names = [f"{key.to_python_identifier()}_{c.name}" for c in checks_of(stage)]
+    graph = graph_of(stage, ["result", *names], fan_out, partial(_run_of, stage=stage), write)
+    divided = dg.AssetsDefinition.from_graph(
+        graph,
+        keys_by_input_name={
+            name.replace("/", "__"): dg.AssetKey.from_user_string(upstream)
+            for name, upstream in stage.upstream.items()
+        },
+        keys_by_output_name={"result": key},
+        check_specs=list(plain.check_specs),
+    )
+    return divided.map_asset_specs(lambda spec: plain.get_asset_spec(spec.key))
+
+
+def _run_of(context: dg.AssetExecutionContext | dg.OpExecutionContext, stage: Stage) -> StageRun:
+    return StageRun(
+        stage,
+        Resources.of(context),
+        _partitions(context, stage),
+        context.run.run_id,
+        context.run.tags,
+        context.log.info,
+    )
+
+
+def _executed(
+    context: dg.AssetExecutionContext | dg.OpExecutionContext, run: StageRun
+) -> dg.MaterializeResult:  # type: ignore[type-arg]  # Dagster reads the bare class
+    stage = run.stage
+    observer().stage_started(stage.key)
+    try:
+        outcome = execute(run, run.only_stale)
+    except PersonaXError as error:
+        raise dg.Failure(description=str(error), allow_retries=False) from None
+    record = outcome.record
+    observer().stage_ended(record)
+    if record.counts and record.run_id == run.run_id:
+        context.instance.add_run_tags(run.run_id, _change_tags(run))
+    if record.reason:
+        context.log.warning(f"{stage.key} {record.status}: {record.reason}")
+    return dg.MaterializeResult(
+        metadata=_result_metadata(stage, record, outcome.result),
+        data_version=dg.DataVersion(record.data_version or "none"),
+        check_results=outcome.checks,
+    )
 
 
 def _constraints(schema: TableSchema, column: Column) -> dg.TableColumnConstraints:
@@ -140,7 +187,9 @@ def _change_tags(run: StageRun) -> dict[str, str]:
     return {f"personax/{name}": described(changes)}
 
 
-def _partitions(context: dg.AssetExecutionContext, stage: Stage) -> tuple[str, ...]:
+def _partitions(
+    context: dg.AssetExecutionContext | dg.OpExecutionContext, stage: Stage
+) -> tuple[str, ...]:
     """Return the partitions to work on: those of the run, or all if it names none."""
     chosen = context.has_partition_key or context.has_partition_key_range
     return tuple(context.partition_keys) if stage.partitions and chosen else stage.partitions

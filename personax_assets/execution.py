@@ -82,6 +82,8 @@ def execute(run: StageRun, only_stale: bool) -> Outcome:
 
 def _worked(run: StageRun) -> StageResult:
     """Run the body; a stage that has nothing to work on leaves an empty table."""
+    for rows in run.ahead:
+        run.upsert(rows)
     try:
         return run.stage.body(run)
     except SkipStageError as skip:

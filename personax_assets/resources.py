@@ -328,7 +328,7 @@ class Resources:
     models: ModelRegistry
 
     @classmethod
-    def of(cls, context: dg.AssetExecutionContext) -> "Resources":
+    def of(cls, context: dg.AssetExecutionContext | dg.OpExecutionContext) -> "Resources":
         """Return the resources of a run."""
         return cls(**{key: getattr(context.resources, key) for key in cls.KEYS})
 

@@ -5,7 +5,7 @@ here: executing it (`execution`), showing it to Dagster (`dagster_assets`), or w
 stage does.
 """
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence, Set
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
@@ -19,6 +19,9 @@ from personax_assets.table_schema import TableSchema
 from personax_assets.warehouse import StageRecord, Transaction, Warehouse
 
 Write = Callable[[Transaction], None]
+
+ONLY_STALE_TAG = "personax/only_stale"
+"""Run tag: a stage whose inputs are the same as when it last ended well does nothing."""
 
 FRESH_FOR = timedelta(days=8)
 """A week without any news about thousands of people, and a day: something may be broken."""
@@ -96,6 +99,28 @@ class StageResult:
 
 
 @dataclass(frozen=True)
+class Spread:
+    """The part of a stage's work that other processes may do ahead of it, some rows each.
+
+    The body of the stage does the same work for the same rows where nobody did, so rows that come
+    ahead save it time and change nothing else.
+
+    Parameters
+    ----------
+    pending : callable
+        Returns the rows still to be made, each with what `inputs` needs.
+    inputs : callable
+        Returns some of these rows with everything that `work` needs; reads the warehouse.
+    work : callable
+        Makes finished rows of the stage's table out of them; knows the warehouse of no machine.
+    """
+
+    pending: "Callable[[StageRun], pl.DataFrame]"
+    inputs: "Callable[[StageRun, pl.DataFrame], pl.DataFrame]"
+    work: "Callable[[StageRun, pl.DataFrame], Iterator[pl.DataFrame]]"
+
+
+@dataclass(frozen=True)
 class Stage:
     """One step of the data flow; `asset_of` makes it a Dagster asset.
 
@@ -127,6 +152,8 @@ class Stage:
         How long after its last execution it counts as fresh; after twice that, as overdue.
     follows : bool
         Whether it is brought up to date by itself when what it is made from changed.
+    spread : Spread, optional
+        The part of its work that other processes may do ahead.
     """
 
     layout: Layout
@@ -141,6 +168,7 @@ class Stage:
     partitions: tuple[str, ...] = ()
     fresh_for: timedelta | None = FRESH_FOR
     follows: bool = True
+    spread: Spread | None = None
 
     @property
     def key(self) -> str:
@@ -171,13 +199,14 @@ def stage(
     partitions: Sequence[str] = (),
     fresh_for: timedelta | None = FRESH_FOR,
     follows: bool = True,
+    spread: Spread | None = None,
 ) -> "Callable[[Callable[[StageRun], StageResult]], Stage]":
     """Declare the decorated function as the body of a stage; see `Stage`."""
 
     def declare(body: "Callable[[StageRun], StageResult]") -> Stage:
         return Stage(
             layout, name, group, body, tuple(deps), tuple(kinds), code_version, settings,
-            tuple(checks), tuple(partitions), fresh_for, follows,
+            tuple(checks), tuple(partitions), fresh_for, follows, spread,
         )  # fmt: skip
 
     return declare
@@ -205,6 +234,8 @@ class StageRun:
         How the stage ended last.
     changed : set of str
         Names of the inputs and settings that are not as they were then.
+    ahead : iterable of DataFrame
+        Rows of the stage's table that other processes made ahead; see `Spread`.
     """
 
     stage: Stage
@@ -215,11 +246,17 @@ class StageRun:
     log: Callable[[str], None] = print
     previous: StageRecord | None = None
     changed: Set[str] = frozenset()
+    ahead: Iterable[pl.DataFrame] = ()
 
     @property
     def sub(self) -> SubDataset:
         """The sub-dataset, of a stage that works on one."""
         return self.stage.layout.sub
+
+    @property
+    def only_stale(self) -> bool:
+        """Whether the run does nothing where nothing changed."""
+        return self.tags.get(ONLY_STALE_TAG) == "true"
 
     @property
     def warehouse(self) -> Warehouse:

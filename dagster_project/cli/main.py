@@ -36,7 +36,7 @@ def parser() -> argparse.ArgumentParser:
         description="Builds, refreshes and analyses the AthlePersona and CelebPersona data sets.",
         epilog="Everything is written below $PERSONAX_HOME (default: .personax in the project). "
         "PERSONAX_PROFILE chooses the profile: demo (default: invented people, simulated "
-        "raters, no network) or live (your API keys).",
+        "raters, no network), live (your API keys) or cluster (live, on several machines).",
     )
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for command in _COMMANDS:

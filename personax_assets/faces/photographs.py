@@ -4,6 +4,7 @@ Belongs here: the invented cohort's portraits and a user's own folder, as descri
 cheap to make and to send to another process. Does not belong here: what is in them (`crops`).
 """
 
+import json
 import os
 import unicodedata
 from collections import Counter
@@ -255,6 +256,38 @@ class PhotographFolder:
                     yield number, PhotographFile(path)
             except (OSError, RuntimeError, ValueError):
                 yield number, RefusedFile(name, "is no file name")
+
+
+_SOURCES = {kind.__name__: kind for kind in (DrawnPortrait, PhotographFile, RefusedFile)}
+
+
+def described(photographs: Sequence[Photograph]) -> pl.DataFrame:
+    """Return photographs as a table, for a process elsewhere that sees the same files."""
+    rows = [
+        {
+            "person_id": photograph.person_id,
+            "measurement": photograph.measurement,
+            "fingerprint": photograph.fingerprint,
+            "simulated": photograph.simulated,
+            "kind": type(photograph.source).__name__,
+            "source": json.dumps(vars(photograph.source), default=str),
+        }
+        for photograph in photographs
+    ]
+    kinds = {"measurement": pl.Int64, "simulated": pl.Boolean}
+    names = ("person_id", "measurement", "fingerprint", "simulated", "kind", "source")
+    return pl.DataFrame(rows, {name: kinds.get(name, pl.String) for name in names})
+
+
+def undescribed(rows: pl.DataFrame) -> list[Photograph]:
+    """Return the photographs that `described` made a table of."""
+    photographs = []
+    for row in rows.iter_rows(named=True):
+        fields = json.loads(row.pop("source"))
+        if "path" in fields:
+            fields["path"] = Path(fields["path"])
+        photographs.append(Photograph(source=_SOURCES[row.pop("kind")](**fields), **row))
+    return photographs
 
 
 def folder_fingerprint(folder: str | Path) -> str:

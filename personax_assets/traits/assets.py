@@ -1,7 +1,7 @@
 """The trait stages: each rater's answers, scores over raters, their quality, embedded texts."""
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import polars as pl
@@ -9,11 +9,12 @@ import polars as pl
 from personax_assets.checks import EMBEDDINGS_FINITE, Check, Verdict
 from personax_assets.datasets import TRAITS
 from personax_assets.embeddings import expected_embedding_hashes
+from personax_assets.embeddings.rows import embedded
 from personax_assets.errors import SkipStageError
 from personax_assets.figures import figure_metadata
 from personax_assets.pictures import score_shares
 from personax_assets.progress import observer, progress
-from personax_assets.stage import Layout, Stage, StageResult, StageRun, stage
+from personax_assets.stage import Layout, Spread, Stage, StageResult, StageRun, stage
 
 if TYPE_CHECKING:
     from personax_assets.traits.estimate import Estimate
@@ -22,6 +23,10 @@ if TYPE_CHECKING:
 CHUNK = 2_000
 """Texts that are embedded and committed together."""
 
+TEXTS = tuple(f"{trait}_text" for trait in TRAITS)
+
+SCORES = ("person_id", *(f"{trait}_score" for trait in TRAITS))
+
 
 def trait_stages(layout: Layout) -> tuple[Stage, ...]:
     """Return the trait stages of a sub-dataset: one of texts per rater, then the rest."""
@@ -29,15 +34,12 @@ def trait_stages(layout: Layout) -> tuple[Stage, ...]:
     names = tuple(stage.name for stage in texts)
     sub = layout.sub
 
-    def answers(run: StageRun) -> dict[str, pl.DataFrame]:
-        return {rater: run.read(f"trait_texts_{rater}") for rater in layout.raters}
-
     @stage(layout, "trait_scores", group="traits", deps=names)
     def trait_scores(run: StageRun) -> StageResult:
         """Zeros (insufficient information) are dropped before the median over raters."""
         from personax_assets.traits.scores import trait_scores as scores_of
 
-        scores = scores_of(answers(run))
+        scores = scores_of(_answers(run, SCORES))
         scored = scores.filter(pl.col("score").is_not_null()).height
         nobody = None if scored else f"nobody rated the {sub.people}"
         shown = {} if nobody else score_shares(scores, layout.raters)
@@ -57,7 +59,7 @@ def trait_stages(layout: Layout) -> tuple[Stage, ...]:
         if run.read("trait_scores", ("n_raters",), "n_raters > 0").is_empty():
             raise SkipStageError(f"nobody rated the {sub.people}")
         repeated = consistency(run.read("prompt_calibration"))
-        texts = answers(run)
+        texts = _answers(run)
         quality = quality_of(texts, run.read("trait_scores"), repeated)
         invented = any(frame["simulated"].any() for frame in texts.values())
         title = f"{sub.title}: the raters{SIMULATED if invented else ''}"
@@ -69,29 +71,15 @@ def trait_stages(layout: Layout) -> tuple[Stage, ...]:
     @stage(
         layout, "text_embeddings", group="traits", deps=(*names, "bios"),
         settings=lambda run: {"encoder": run.resources.encoders.identity("text")},
-        checks=(EMBEDDINGS_FINITE,),
+        checks=(EMBEDDINGS_FINITE,), spread=EMBEDDING,
     )  # fmt: skip
     def text_embeddings(run: StageRun) -> StageResult:
         """Embeds each rater's five texts about a person, with the person's name masked."""
-        from personax_assets.embeddings import mask_name
-
-        texts = _joined_texts(answers(run), run.read("bios", ("person_id", "name")))
-        if texts.is_empty():
-            raise SkipStageError(f"nobody rated the {sub.people}")
-        masked = [mask_name(t, n) for t, n in texts.select("text", "name").iter_rows()]
-        texts = texts.with_columns(pl.Series("text", masked, pl.String))
-        encoder = run.resources.encoders.encoder("text")
-        todo, gone = run.delta(expected_embedding_hashes(texts, encoder))
+        todo, gone = _new_texts(run)
         with progress(f"{sub.title}: text embeddings", todo.height) as advance:
-            for rows in todo.iter_slices(CHUNK):
-                vectors = encoder.embed(rows["text"].to_list())
-                run.upsert(
-                    rows.with_columns(
-                        pl.Series("embedding", vectors, run.schema["embedding"].polars),
-                        pl.lit(run.resources.encoders.identity("text")).alias("encoder"),
-                    )
-                )
-                advance(rows.height)
+            for batch in EMBEDDING.work(run, todo):
+                run.upsert(batch)
+                advance(batch.height)
         return StageResult((run.deleting(gone),), {"new": todo.height, "gone": gone.height})
 
     return (*texts, trait_scores, rater_quality, text_embeddings)
@@ -263,14 +251,38 @@ def _unanswered(rater: str, answers: pl.DataFrame, left: "Estimate") -> str | No
     )
 
 
+def _answers(run: StageRun, columns: Sequence[str] | None = None) -> dict[str, pl.DataFrame]:
+    """Return what each rater answered, or only some columns of it."""
+    return {r: run.read(f"trait_texts_{r}", columns) for r in run.stage.layout.raters}
+
+
+def _new_texts(run: StageRun) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Return the masked texts that have no embedding by this encoder, and the keys that go."""
+    from personax_assets.embeddings import mask_name
+
+    names = run.read("bios", ("person_id", "name"))
+    texts = _joined_texts(_answers(run, ("person_id", "status", *TEXTS)), names)
+    if texts.is_empty():
+        raise SkipStageError(f"nobody rated the {run.sub.people}")
+    masked = [mask_name(t, n) for t, n in texts.select("text", "name").iter_rows()]
+    texts = texts.drop("name").with_columns(pl.Series("text", masked, pl.String))
+    return run.delta(expected_embedding_hashes(texts, run.resources.encoders.encoder("text")))
+
+
+EMBEDDING = Spread(
+    lambda run: _new_texts(run)[0],
+    lambda run, rows: rows,
+    lambda run, rows: embedded(rows, "text", run.schema, run.resources.encoders, CHUNK),
+)
+
+
 def _joined_texts(answers: Mapping[str, pl.DataFrame], names: pl.DataFrame) -> pl.DataFrame:
     """Return one text per person and rater: the five trait texts in order, and the name."""
-    columns = [f"{trait}_text" for trait in TRAITS]
     frames = [
         frame.filter(pl.col("status") == "ok").select(
             "person_id",
             pl.lit(rater).alias("rater"),
-            pl.concat_str(columns, separator="\n", ignore_nulls=True).alias("text"),
+            pl.concat_str(TEXTS, separator="\n", ignore_nulls=True).alias("text"),
         )
         for rater, frame in answers.items()
     ]

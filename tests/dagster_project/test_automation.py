@@ -18,9 +18,9 @@ from dagster_project.graph import stages_of, study_stages_of
 from dagster_project.home import Home
 from dagster_project.jobs import asset_keys, run_tags
 from dagster_project.prune import prune
-from personax_assets.dagster_assets import ONLY_STALE_TAG
 from personax_assets.errors import PersonaXError
 from personax_assets.resources import Resources
+from personax_assets.stage import ONLY_STALE_TAG
 from tests.dagster_project.kit import World, rater, refreshed, resources_of
 
 DOWNSTREAM = {

@@ -14,12 +14,12 @@ import pytest
 
 from dagster_project.home import Home
 from dagster_project.profiles import DEFAULT_SEED, profile_named, resources_of, sources_of
-from personax_assets.dagster_assets import ONLY_STALE_TAG, asset_of
+from personax_assets.dagster_assets import asset_of
 from personax_assets.datasets import ATHLEPERSONA
 from personax_assets.errors import PersonaXError, SkipStageError
 from personax_assets.execution import Outcome, execute
 from personax_assets.resources import Resources
-from personax_assets.stage import Layout, Stage, StageResult, StageRun, stage, stale
+from personax_assets.stage import ONLY_STALE_TAG, Layout, Stage, StageResult, StageRun, stage, stale
 from personax_assets.table_schema import Column, TableSchema
 
 COLUMNS = (
