@@ -13,12 +13,11 @@ from dagster_project.cli.console import Board, print_line, print_table
 from dagster_project.cli.run import launch
 from dagster_project.graph import release_stages_of
 from dagster_project.home import Home
-from personax_assets.dagster_assets import ONLY_STALE_TAG
 from personax_assets.datasets import SUB_DATASETS
 from personax_assets.errors import PersonaXError, TermsError
 from personax_assets.release.assets import ACCEPT_TAG, BAR_TAGS, EMBEDDINGS_TAG, require_accepted
 from personax_assets.resources import Resources
-from personax_assets.stage import Stage
+from personax_assets.stage import ONLY_STALE_TAG, Stage
 
 
 def _options(parser: argparse.ArgumentParser) -> None:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import dagster as dg
 
-from personax_assets.errors import PersonaXError, TermsError
+from personax_assets.errors import PersonaXError, SkipStageError, TermsError
 from personax_assets.stage import Layout, Stage, StageResult, StageRun, stage
 
 if TYPE_CHECKING:
@@ -47,7 +47,10 @@ def release_stages(layout: Layout) -> tuple[Stage, ...]:
         from personax_assets.release.make import publish
 
         material = _material(run)
-        require_accepted(layout, material.simulated, run.tags)
+        try:
+            require_accepted(layout, material.simulated, run.tags)
+        except TermsError as error:  # whoever materialises everything asked for no release
+            raise SkipStageError(str(error)) from None
         bars = _bars(run.tags)
         key = release_key(run.resources.home)
         published = publish(material, run.resources.home / "release", key, bars)
