@@ -182,20 +182,20 @@ def asked_again(data: Material, shown: Mapping[str, int]) -> dict[str, float]:
 
 def measure(sub: SubDataset, n: int, bars: Bars) -> dict[str, Any]:
     """Measure one sub-dataset."""
+    print(f"\n{sub.name}, {n:,} people", flush=True)
     data = material(sub, n, tuple(SIMULATED_RATERS))
-    default = released(data, bars)
-    again = asked_again(data, default.get("shown", {}))
-    started = time.monotonic()
+    result: dict[str, Any] = {"people": n}
+
+    def note(name: str, found: Mapping[str, Any]) -> None:
+        result[name] = found
+        _print("", {name: found})
+
+    note("default", released(data, bars))
+    note("asked_again_not_gated", asked_again(data, result["default"].get("shown", {})))
     with_faces = replace(data, faces=faces(sub, n))
-    drawn = round(time.monotonic() - started, 1)
-    return {
-        "people": n,
-        "default": default,
-        "asked_again_not_gated": again,
-        "portrait_seconds": drawn,
-        "with_embeddings": released(with_faces, bars),
-        "extremes": extremes(with_faces, bars),
-    }
+    note("with_embeddings", released(with_faces, bars))
+    note("extremes", extremes(with_faces, bars))
+    return result
 
 
 def main() -> None:
@@ -207,8 +207,6 @@ def main() -> None:
     result: dict[str, Any] = {"bars": vars(bars).copy()}
     for name, sub in SUB_DATASETS.items():
         result[name] = measure(sub, QUICK_PEOPLE if quick else SCALES["paper"][name], bars)
-        print(f"\n{name}")
-        _print("", result[name])
     print(json.dumps(result))
 
 
@@ -222,7 +220,7 @@ def _print(indent: str, values: Mapping[str, Any]) -> None:
             for item in value:
                 print(f"{indent}    {item}")
         else:
-            print(f"{indent}  {name:<34} {value}")
+            print(f"{indent}  {name:<34} {value}", flush=True)
 
 
 if __name__ == "__main__":

@@ -157,6 +157,7 @@ def test_documents_say_simulated_first(published: Published, name: str) -> None:
     assert "real people" not in text
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("quick_level1")
 def test_same_inputs_and_key_give_the_same_bytes(tmp_path: Path, small: Material) -> None:
     first = publish(small, tmp_path / "a", KEY, LENIENT)
@@ -190,7 +191,12 @@ def test_releases_by_another_key_or_other_bars_cannot_be_joined(
     ("bars", "told", "mend"),
     [
         (Bars(most_reidentified=0.0001, least_unchanged=0), "names", "--most-reidentified"),
-        (Bars(most_reidentified=1, least_unchanged=1), "Level I decisions", "--least-unchanged"),
+        pytest.param(
+            Bars(most_reidentified=1, least_unchanged=1),
+            "Level I decisions",
+            "--least-unchanged",
+            marks=pytest.mark.slow,
+        ),
         (Bars(k=5000), "fewer than 5000", "more people"),
     ],
 )

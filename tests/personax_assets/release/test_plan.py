@@ -39,7 +39,7 @@ def test_what_too_few_share_is_suppressed_from_the_last_variable_on() -> None:
     assert (made.suppressed, made.left_out) == (1, 1)
 
 
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=25)
 @given(
     st.lists(
         st.tuples(st.sampled_from(["NBA", "NFL", "NHL", None]), st.sampled_from([170, 185, 200])),
