@@ -75,7 +75,8 @@ def test_the_program_explains_itself(tmp_path: Path) -> None:
 def test_unknown_profile(tmp_path: Path) -> None:
     line = complaint(personax(tmp_path, "run", PERSONAX_PROFILE="production"))
     assert line == (
-        "personax run: PERSONAX_PROFILE: there is no profile 'production'; use one of demo, live, cluster"
+        "personax run: PERSONAX_PROFILE: there is no profile 'production'; use one of demo, live, "
+        "cluster"
     )
 
 
