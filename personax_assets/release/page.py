@@ -163,7 +163,7 @@ def _embeddings(facts: ReleaseFacts) -> Section:
     assert chosen is not None
     rows = [
         (
-            number(point.noise, 1),
+            number(point.noise),
             percent(point.relinking.with_pairs),
             percent(point.relinking.without_pairs),
             percent(point.predicted),
