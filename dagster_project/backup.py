@@ -27,6 +27,7 @@ from typing import Any
 
 from dagster_project.home import Home
 from personax_assets.errors import PersonaXError
+from personax_assets.release import keys
 from personax_assets.warehouse import Warehouse
 
 FORMAT = 1
@@ -43,6 +44,9 @@ _ORDER = ("warehouse.duckdb", "journal.sqlite.*.open", "journal.sqlite", "mlflow
 _LEFT_OUT = ("locks/*", "*.tmp", "*.new", "*.wal", "*-wal", "*-shm", "*-journal",
              "warehouse.duckdb.tmp/*")  # fmt: skip
 """What lives only as long as a process, or is part of a database's copy already."""
+
+_SECRET = (keys.FILE,)
+"""What must not lie beside data: whoever has both knows who is who in every release."""
 
 _CHUNK = 1024 * 1024
 
@@ -125,7 +129,7 @@ def _names(root: Path) -> Iterator[str]:
             if name in done or path.is_symlink() or not path.is_file():
                 continue
             done.add(name)
-            if not any(PurePosixPath(name).match(left_out) for left_out in _LEFT_OUT):
+            if not any(PurePosixPath(name).match(left) for left in (*_LEFT_OUT, *_SECRET)):
                 yield name
 
 

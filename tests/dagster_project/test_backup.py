@@ -16,6 +16,8 @@ import yaml
 from dagster_project.backup import back_up, restore
 from dagster_project.home import Home
 from personax_assets.errors import PersonaXError
+from personax_assets.release import keys
+from personax_assets.release.keys import release_key
 from personax_assets.traits.journal import Journal
 from personax_assets.warehouse import Warehouse
 from tests.dagster_project.kit import World, rater, refreshed, resources_of, table
@@ -63,6 +65,17 @@ def home(tmp_path: Path) -> Home:
     (home.root / "locks").mkdir()
     (home.root / "locks" / "x.lock").touch()
     return home
+
+
+def test_the_key_of_releases_does_not_lie_beside_the_data(home: Home, tmp_path: Path) -> None:
+    key = release_key(home.root)
+    assert (home.root / keys.FILE).exists()
+    kept = back_up(home, tmp_path)
+    assert (home.root / keys.FILE).read_bytes() not in kept.archive.read_bytes()
+    back = Home(tmp_path / "back")
+    restore(kept.archive, back)
+    assert not (back.root / keys.FILE).exists()
+    assert release_key(home.root) == key
 
 
 def test_what_comes_back_is_what_was_there(home: Home, tmp_path: Path) -> None:
