@@ -25,7 +25,7 @@ from personax_assets.errors import PersonaXError
 from personax_assets.traits.faults import Faults
 from personax_assets.traits.raters import RaterConfig
 
-START_TIMEOUT_S = 60.0
+START_TIMEOUT_S = 180.0
 
 
 class SimulatedServerError(PersonaXError):

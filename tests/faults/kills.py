@@ -33,6 +33,9 @@ WRITERS: dict[str, tuple[str, ...]] = {
 _LONGEST_S = 6.0
 """Longest time into a stage at which it is killed."""
 
+_MODELLED = (90, 30)
+"""People of a home in which a model is trained: that takes a hundred with a face."""
+
 _TRIES = 3
 """Processes started for each kill, at most: some end before they are killed."""
 
@@ -40,7 +43,7 @@ _TRIES = 3
 def killed(place: Scene, writer: str, kills: int, chance: random.Random) -> Row:
     """Kill one writer so many times, then let it end."""
     names = WRITERS[writer]
-    if not place.bring(names):
+    if not place.bring(names) or place.status(writer) != "ok":
         return Row(writer, 0, green=False, said="the run before the kills did not end well")
     typical = _typical(place, writer)
     done = lost = torn = 0
@@ -57,7 +60,7 @@ def killed(place: Scene, writer: str, kills: int, chance: random.Random) -> Row:
         lost += sum(len(keys - after[name]) for name, keys in before.items())
         wrong += (found := place.torn(names))
         torn += len(found)
-    green = place.bring(names)
+    green = place.bring(names) and place.status(writer) == "ok"
     differ = place.differs_from_scratch([n for n in names if n not in ("crl_model", "latents")])
     said = ", ".join([*(f"torn {name}" for name in wrong), *(f"{n} differs" for n in differ)])
     return Row(writer, done, lost, torn, place.paid_twice(), green and not differ, said)
@@ -90,9 +93,8 @@ def all_killed(root: Path, kills: int, seed: int = SEED) -> tuple[list[Row], int
         times = share + (number < rest)
         if not times:
             continue
-        with scene(
-            root / writer, (40, 16) if writer in ("crl_model", "latents") else (14, 8)
-        ) as place:
+        people = _MODELLED if WRITERS[writer] == MODEL else (14, 8)
+        with scene(root / writer, people) as place:
             rows.append(killed(place, writer, times, chance))
             print(f"  {rows[-1]}", flush=True)
             canaries += place.canaries()

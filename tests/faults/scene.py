@@ -6,6 +6,7 @@ not belong here: the faults (`kills`, `others`).
 
 import json
 import os
+import random
 import re
 import shutil
 import sqlite3
@@ -20,6 +21,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 import yaml
+from PIL import Image
 
 from personax_assets.resources import Resources
 from tests.dagster_project.kit import Rater, World, rater
@@ -60,6 +62,11 @@ class Row:
         return self.green and not (self.lost or self.torn or self.paid_twice)
 
 
+def _tinted(band: Image.Image, chance: random.Random) -> Image.Image:
+    factor = chance.uniform(0.5, 1.4)
+    return band.point([min(255, int(value * factor)) for value in range(256)])
+
+
 class Scene:
     """A home of athletes whose rosters change, with photographs and a rater that counts.
 
@@ -79,7 +86,7 @@ class Scene:
         self.world = World(root / "rosters", people)
         (self.photographs / "NBA").mkdir(parents=True)
         (self.photographs / "NHL").mkdir()
-        self.picture = encoded(astronaut())
+        self.picture = astronaut().resize((256, 256))
         self._portray()
 
     @property
@@ -101,8 +108,10 @@ class Scene:
             for key in self.world.playing[league]:
                 path = self.photographs / league / f"{key}.png"
                 if not path.exists():
-                    # Another file each, or the home would hold the same crop over and over.
-                    path.write_bytes(self.picture + key.encode())
+                    # Everybody has another look, or there would be nothing to learn from.
+                    chance = random.Random(key)
+                    tinted = [_tinted(band, chance) for band in self.picture.split()]
+                    path.write_bytes(encoded(Image.merge("RGB", tinted)))
 
     def process(self, names: Collection[str], *limits: str) -> "subprocess.Popen[str]":
         """Start a process that brings stages up to date."""
@@ -114,6 +123,10 @@ class Scene:
     def bring(self, names: Collection[str]) -> bool:
         """Bring stages up to date in this process; tell whether all ended well."""
         return bring(self.resources, names)
+
+    def status(self, stage: str) -> str:
+        """Return how a stage ended last."""
+        return self.resources.warehouse.stages()[f"athlepersona/{stage}"].status
 
     def keys(self, names: Collection[str]) -> dict[str, set[object]]:
         """Return the keys of all rows of the tables of some stages."""
