@@ -28,6 +28,7 @@ TO_SCORES = ("raw_bios", "bios", "trait_texts_chatgpt", "trait_scores")
 WRITE = """
 import sys
 from pathlib import Path
+import polars as pl
 from dagster_project.home import Home
 from personax_assets.table_schema import Column, TableSchema
 from personax_assets.traits.journal import Journal
