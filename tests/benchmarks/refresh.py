@@ -112,57 +112,53 @@ def in_child(home: str, *arguments: str) -> Any:
 
 
 def measure_million(n: int, home: str) -> dict[str, Any]:
-    """Measure the stage `bios` on `n` people, in an empty home."""
+    """Measure the stage `bios` on `n` people, in an empty home, and print each run as it ends."""
+    print(f"\n{n:,} people through clean, delta and history", flush=True)
     figures = {}
     for name, day in (("first load", 0), ("2 % moved", 1), ("nothing new", 1)):
         if name != "nothing new":
             in_child(home, "--write-raw", str(n), "--day", str(day))
-        figures[name] = in_child(home, "--run-stage", "athlepersona/bios")
+        figures[name] = f = in_child(home, "--run-stage", "athlepersona/bios")
+        print(f"  {name:<12}{f['seconds']:>7.1f} s{f['cpu_seconds']:>8.1f} CPU s"
+              f"{f['rows_per_s']:>9,} rows/s{f['peak_mib']:>7,} MiB   {f['new']:,} new, "
+              f"{f['changed']:,} changed, {f['retired']:,} retired", flush=True)  # fmt: skip
     return figures
 
 
-def print_million(n: int, figures: dict[str, Any]) -> None:
-    """Print what `measure_million` found."""
-    print(f"\n{n:,} people through clean, delta and history")
-    for name, f in figures.items():
-        print(f"  {name:<12}{f['seconds']:>7.1f} s{f['cpu_seconds']:>8.1f} CPU s"
-              f"{f['rows_per_s']:>9,} rows/s{f['peak_mib']:>7,} MiB   {f['new']:,} new, "
-              f"{f['changed']:,} changed, {f['retired']:,} retired")  # fmt: skip
-
-
 def measure_ten(n: int) -> dict[str, Any]:
-    """Measure a refresh of a home of `n` athletes that ten join, and one with nothing new."""
+    """Measure refreshes of a home of `n` athletes, print each run as it ends.
+
+    Ten people join; then nothing is new.
+    """
+    print(f"\npersonax on {n:,} athletes, end to end", flush=True)
+    runs = {}
     with tempfile.TemporaryDirectory() as home:
         environment = os.environ | {"PERSONAX_HOME": home, "PERSONAX_PROFILE": "demo"}
-
-        def personax(command: str, people: int) -> dict[str, Any]:
+        for name, command, people in (
+            ("all new", "run", n),
+            ("ten new", "refresh", n + 10),
+            ("nothing new", "refresh", n + 10),
+        ):
             source = {"kind": "synthetic", "people": people, "seed": COHORT_SEED}
             (Path(home) / "sources.json").write_text(json.dumps({"athlepersona": source}))
-            before = _calls(Path(home))
-            started = time.perf_counter()
+            calls, cpu, started = _calls(Path(home)), _children_cpu(), time.perf_counter()
             subprocess.run(
                 [sys.executable, "-m", "dagster_project.cli", command, "--dataset", "athlepersona"],
                 env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=True,
             )  # fmt: skip
-            used = resource.getrusage(resource.RUSAGE_CHILDREN)
-            return {
+            runs[name] = f = {
                 "seconds": round(time.perf_counter() - started, 1),
-                "rater_calls": _calls(Path(home)) - before,
-                "cpu_seconds": used.ru_utime + used.ru_stime,
+                "cpu_seconds": round(_children_cpu() - cpu, 1),
+                "rater_calls": _calls(Path(home)) - calls,
             }
-
-        runs = {
-            "all new": personax("run", n),
-            "ten new": personax("refresh", n + 10),
-            "nothing new": personax("refresh", n + 10),
-        }
-    before = 0.0
-    for figures in runs.values():  # the system adds up the time of all children
-        figures["cpu_seconds"], before = (
-            round(figures["cpu_seconds"] - before, 1),
-            figures["cpu_seconds"],
-        )
+            print(f"  {name:<12}{f['seconds']:>7.1f} s{f['cpu_seconds']:>8.1f} CPU s"
+                  f"{f['rater_calls']:>9,} rater calls", flush=True)  # fmt: skip
     return runs
+
+
+def _children_cpu() -> float:
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 def _calls(home: Path) -> int:
@@ -193,20 +189,12 @@ def main() -> None:
         "machine": f"{platform.machine()}, {os.cpu_count()} cores, Python "
         f"{platform.python_version()}",
     }
+    print(result["machine"])
     if arguments.only != "ten":
         with tempfile.TemporaryDirectory() as home:
             result["bios"] = measure_million(n, home)
     if arguments.only != "million":
         result["refresh"] = {"athletes": athletes, **measure_ten(athletes)}
-    print(result["machine"])
-    if "bios" in result:
-        print_million(n, result["bios"])
-    if "refresh" in result:
-        print(f"\npersonax on {athletes:,} athletes, end to end")
-        for name in ("all new", "ten new", "nothing new"):
-            f = result["refresh"][name]
-            print(f"  {name:<12}{f['seconds']:>7.1f} s{f['cpu_seconds']:>8.1f} CPU s"
-                  f"{f['rater_calls']:>9,} rater calls")  # fmt: skip
     print(json.dumps(result))
 
 
