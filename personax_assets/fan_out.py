@@ -40,7 +40,7 @@ class FanOut:
     exchange : Exchange
         Where the steps leave tables for each other.
     rows : int
-        The most rows of a part.
+        The most rows of a part, unless a stage says otherwise.
     """
 
     exchange: Exchange
@@ -59,7 +59,7 @@ class FanOut:
         except PersonaXError:
             return []
         names = []
-        for number, rows in enumerate(pending.iter_slices(self.rows)):
+        for number, rows in enumerate(pending.iter_slices(spread.rows or self.rows)):
             names.append(f"{number:06}")
             self.exchange.put(f"{_folder(run)}/inputs/{names[-1]}", spread.inputs(run, rows))
         return names

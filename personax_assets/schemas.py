@@ -823,6 +823,14 @@ def latent_graph(sub: SubDataset) -> TableSchema:
                 maximum=1,
             ),
             Column("method", "VARCHAR", "How the graph was estimated.", nullable=False),
+            Column(
+                "frequency",
+                "DOUBLE",
+                "Share of bootstrap samples of the people whose graph joins "
+                "the two, in either direction.",
+                minimum=0,
+                maximum=1,
+            ),
         ),
     )
 

@@ -113,11 +113,14 @@ class Spread:
         Returns some of these rows with everything that `work` needs; reads the warehouse.
     work : callable
         Makes finished rows of the stage's table out of them; knows the warehouse of no machine.
+    rows : int, optional
+        The most rows of a part, where a row takes long; by default what the deployment sets.
     """
 
     pending: "Callable[[StageRun], pl.DataFrame]"
     inputs: "Callable[[StageRun, pl.DataFrame], pl.DataFrame]"
     work: "Callable[[StageRun, pl.DataFrame], Iterator[pl.DataFrame]]"
+    rows: int | None = None
 
 
 @dataclass(frozen=True)

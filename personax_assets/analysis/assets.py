@@ -98,10 +98,14 @@ def analysis_stages(layout: Layout) -> tuple[Stage, ...]:
 
     @stage(
         layout, "latent_graph", group="analysis", deps=("latents",),
-        kinds=("python", "duckdb", "networkx"), code_version="2",
+        kinds=("python", "duckdb", "networkx"), code_version="3",
     )  # fmt: skip
     def latent_graph(run: StageRun) -> StageResult:
-        """Estimated by the PC algorithm with Fisher's z-test; shared latents come first."""
+        """Estimated by the PC algorithm with Fisher's z-test; shared latents come first.
+
+        `frequency` says how firmly the people hold an edge: in how many of a hundred samples of
+        them, drawn with replacement, it is found again.
+        """
         from personax_assets.analysis.latent_graph import graph_over_latents
         from personax_assets.analysis.registry import champion_model
         from personax_ml.discovery import draw_graph

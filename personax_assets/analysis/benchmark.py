@@ -8,14 +8,14 @@ acceptance figures with more settings (`tests.benchmarks.crl`).
 import hashlib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import polars as pl
 
 from personax_assets.errors import PersonaXError
 from personax_assets.figures import figure_metadata
 from personax_assets.progress import progress
-from personax_assets.stage import Layout, Stage, StageResult, StageRun, stage
+from personax_assets.stage import Layout, Spread, Stage, StageResult, StageRun, stage
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -39,7 +39,7 @@ def benchmark_stages(layout: Layout) -> tuple[Stage, ...]:
 
     @stage(
         layout, "crl_benchmark", kinds=("python", "duckdb", "pytorch", "mlflow"),
-        settings=_settings, follows=False, fresh_for=None,
+        settings=_settings, follows=False, fresh_for=None, spread=FITTING,
     )  # fmt: skip
     def crl_benchmark(run: StageRun) -> StageResult:
         """Level II on variant MNIST: ours, other methods, controls, ablations and a ceiling.
@@ -49,24 +49,18 @@ def benchmark_stages(layout: Layout) -> tuple[Stage, ...]:
         and short trainings, which no result should be quoted from; with the files it takes hours,
         and goes on where it was interrupted.
         """
-        size, folder = _size(run), _folder(run)
-        fits = _fits(size)
-        todo, gone = run.delta(
-            fits.with_columns(input_hash=pl.lit(_version(_settings(run)))),
-        )
-        for method in _controls_of_ours():
-            gone = gone.filter(pl.col("method") != method)
-        tracking = run.resources.models.tracking()
-        about = {"size": size, "images": "IDX files" if folder else "scikit-learn digits"}
-        with tracking.run(EXPERIMENT, f"benchmark, {size}", {"dagster_run": run.run_id}) as parent:
-            tracking.log(parent.info.run_id, about, {})
-            with progress("Benchmark of Level II: fits", todo.height) as advance:
-                for fit in todo.iter_rows(named=True):
-                    _fit_and_keep(run, fit, about, folder)
-                    advance(1)
-            table = run.read(run.stage.name)
-            figure = benchmark_figure(table, f"Variant MNIST ({', '.join(about.values())})")
-            tracking.log_figure(figure, "scores")
+        todo, gone = _fits_left(run)
+        about = {
+            "size": _size(run),
+            "images": "IDX files" if _folder(run) else "scikit-learn digits",
+        }
+        with progress("Benchmark of Level II: fits", todo.height) as advance:
+            for rows in _scored(run, todo):
+                run.upsert(rows)
+                advance(1)
+        table = run.read(run.stage.name)
+        figure = benchmark_figure(table, f"Variant MNIST ({', '.join(about.values())})")
+        _log(run, table, figure, about)
         return StageResult(
             (run.deleting(gone),),
             {
@@ -167,31 +161,43 @@ def _controls_of_ours() -> list[str]:
     return [method for method, kind in KINDS.items() if kind == "control"]
 
 
-def _fit_and_keep(
-    run: StageRun, fit: dict[str, Any], about: dict[str, str], folder: Path | None
-) -> None:
-    """Fit one method on one data set; commit its scores, and log them as a nested run."""
-    tracking = run.resources.models.tracking()
-    rows = [
-        {"world": fit["world"], "seed": fit["seed"], **scores, "input_hash": fit["input_hash"]}
-        for scores in _scored(run, fit, about["size"], folder)
-    ]
-    for row in rows:
-        name = f"{row['method']}, {row['world']}, seed {row['seed']}"
-        with tracking.run(EXPERIMENT, name, {"kind": row["kind"]}) as nested:
-            metrics = {k: v for k, v in row.items() if k.startswith(("mcc_", "r2_"))}
-            chosen = {k: row[k] for k in ("world", "seed", "method", "kind")}
-            tracking.log(nested.info.run_id, about | chosen, metrics)
-    run.upsert(pl.DataFrame(rows).select(run.schema.column_names))
+def _fits_left(run: StageRun) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Return the fits that have no scores yet, and the keys of rows that go."""
+    version = pl.lit(_version(_settings(run)))
+    todo, gone = run.delta(_fits(_size(run)).with_columns(input_hash=version))
+    return todo, gone.filter(~pl.col("method").is_in(_controls_of_ours()))
 
 
-def _scored(
-    run: StageRun, fit: dict[str, Any], size: str, folder: Path | None
-) -> Iterator[dict[str, Any]]:
+def _scored(run: StageRun, fits: pl.DataFrame) -> Iterator[pl.DataFrame]:
+    """Fit one method after another; yield the rows of each as soon as it is scored."""
     from personax_ml.crl.baselines.comparison import SMALL, Settings, codes_of, scores_of
     from personax_ml.synthetic.variant_mnist import draw_variant_mnist
 
-    seed = run.resources.models.seed + fit["seed"]
-    world = draw_variant_mnist(ROWS[size], fit["world"], seed=seed, folder=folder)
+    size, folder = _size(run), _folder(run)
     settings = SMALL if size == "small" else Settings()
-    yield from scores_of(world, codes_of(world, fit["method"], settings, random_state=seed))
+    for fit in fits.iter_rows(named=True):
+        seed = run.resources.models.seed + fit["seed"]
+        world = draw_variant_mnist(ROWS[size], fit["world"], seed=seed, folder=folder)
+        codes = codes_of(world, fit["method"], settings, random_state=seed)
+        rows = [fit | scores for scores in scores_of(world, codes)]
+        yield pl.DataFrame(rows).select(run.schema.column_names)
+
+
+FITTING = Spread(
+    lambda run: _fits_left(run)[0], lambda run, fits: fits, _scored, rows=1
+)  # fmt: skip
+
+
+def _log(run: StageRun, table: pl.DataFrame, figure: "Figure", about: dict[str, str]) -> None:
+    """Log the figure, and every row of the table as a nested run."""
+    tracking = run.resources.models.tracking()
+    title = f"benchmark, {about['size']}"
+    with tracking.run(EXPERIMENT, title, {"dagster_run": run.run_id}) as parent:
+        tracking.log(parent.info.run_id, about, {})
+        tracking.log_figure(figure, "scores")
+        for row in table.iter_rows(named=True):
+            name = f"{row['method']}, {row['world']}, seed {row['seed']}"
+            with tracking.run(EXPERIMENT, name, {"kind": row["kind"]}) as nested:
+                metrics = {k: v for k, v in row.items() if k.startswith(("mcc_", "r2_"))}
+                chosen = {k: row[k] for k in ("world", "seed", "method", "kind")}
+                tracking.log(nested.info.run_id, about | chosen, metrics)

@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 LEAST_PEOPLE = 60
 """With fewer held-out people the graph is estimated on everybody."""
 
+BOOTSTRAP_SAMPLES = 100
+"""Samples of the people by which the frequency of an edge is counted."""
+
 
 def graph_over_latents(latents: pl.DataFrame, model: "MultimodalCRL") -> pl.DataFrame:
     """Estimate the graph by PC, on people that the model was not fitted to.
@@ -35,13 +38,16 @@ def graph_over_latents(latents: pl.DataFrame, model: "MultimodalCRL") -> pl.Data
         Edges as in the table `latent_graph`.
     """
     from personax_ml.crl import three_way_split
-    from personax_ml.discovery import latent_graph
+    from personax_ml.discovery import edge_frequencies, latent_graph, with_frequencies
 
     complete = latents.fill_nan(None).drop_nulls()
     held_out = complete.filter(~pl.Series(three_way_split(complete["person_id"].to_list()).train))
     people = held_out if held_out.height >= LEAST_PEOPLE else complete
     table = people.select(model.latent_names)
-    return latent_graph(table, tiers=_tiers(model), doubt=model.doubt)
+    tiers = _tiers(model)
+    edges = latent_graph(table, tiers=tiers, doubt=model.doubt)
+    counted = edge_frequencies(table, BOOTSTRAP_SAMPLES, tiers=tiers, doubt=model.doubt)
+    return with_frequencies(edges, counted)
 
 
 def _tiers(model: "MultimodalCRL") -> list[Sequence[str]]:

@@ -338,7 +338,7 @@ def _graph(report: SubDatasetReport) -> Iterator[Block]:
     yield Prose(
         f"{quantity(edges.height, 'edge', 'edges')}, estimated by {methods}. An arrow is drawn "
         "where the data decide its direction; it is a hypothesis about the latents, not about "
-        "people."
+        "people. An edge that few bootstrap samples of the people have may be chance."
     )
     arrows = [
         f"{row['source']} {'→' if row['kind'] == 'directed' else '–'} {row['target']}"
@@ -353,7 +353,8 @@ def _graph(report: SubDatasetReport) -> Iterator[Block]:
         )
     ])  # fmt: skip
     rows = [
-        [arrow, number(row["strength"])]
+        [arrow, number(row["strength"]), percent(row["frequency"])]
         for arrow, row in zip(arrows, edges.iter_rows(named=True), strict=True)
     ]
-    yield Fold("Edges", [Table("Edges and their strength", ("Edge", "|partial ρ|"), rows)])
+    columns = ("Edge", "|partial ρ|", "Of bootstrap samples")
+    yield Fold("Edges", [Table("Edges, their strength and how often they return", columns, rows)])

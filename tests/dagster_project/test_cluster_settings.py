@@ -4,6 +4,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import dagster as dg
 import pytest
 import yaml
 
@@ -109,3 +110,31 @@ def test_an_executor_that_is_not_installed_says_what_to_install(
     environment.setitem(sys.modules, "dagster_celery", None)
     with pytest.raises(PersonaXError, match=r"pip install -c constraints.txt '\.\[cluster\]'"):
         build_definitions()
+
+
+@pytest.mark.parametrize("starts", [0, 2, 3])
+def test_a_step_that_keeps_killing_its_process_is_given_up(tmp_path: Path, starts: int) -> None:
+    pytest.importorskip("dagster_celery", reason="the extra cluster is not installed")
+    from dagster._grpc.types import ExecuteStepArgs
+
+    from dagster_project.cluster import celery_app
+
+    assert celery_app.execute_plan.acks_late
+    assert celery_app.execute_plan.reject_on_worker_lost
+    (tmp_path / "instance").mkdir()
+    with dg.DagsterInstance.local_temp(str(tmp_path / "instance")) as instance:
+        run = dg.DagsterRun(job_name="bootstrap")
+        for number in range(starts):
+            event = dg.DagsterEvent("STEP_START", "bootstrap", step_key="model")
+            instance.report_dagster_event(event, run.run_id, timestamp=float(number))
+        step = ExecuteStepArgs(
+            job_origin=None,  # type: ignore[arg-type]  # nothing is loaded here
+            run_id=run.run_id,
+            step_keys_to_execute=["model"],
+            instance_ref=instance.get_ref(),
+        )
+        if starts < celery_app.MOST_STARTS:
+            celery_app._refuse_deadly(step)
+            return
+        with pytest.raises(celery_app.StepLostError, match="step model: started 3 times"):
+            celery_app._refuse_deadly(step)

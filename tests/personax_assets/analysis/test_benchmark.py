@@ -11,6 +11,9 @@ from dagster_project.graph import benchmark_stages_of
 from dagster_project.home import Home
 from personax_assets.analysis import benchmark
 from personax_assets.errors import PersonaXError
+from personax_assets.exchange import Exchange
+from personax_assets.execution import execute
+from personax_assets.fan_out import FanOut
 from personax_assets.resources import Resources
 from personax_assets.stage import StageRun, stale
 from personax_ml.crl.baselines import comparison
@@ -47,23 +50,20 @@ def test_every_method_is_scored_tracked_and_scored_once(
     resources: Resources, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     fitted: list[str] = []
-    real = benchmark._scored
+    real, most = comparison.codes_of, [2]
 
-    def failing(run, fit, size, folder):  # type: ignore[no-untyped-def]
-        if len(fitted) == 2:
+    def noted(world, method, *more, **named):  # type: ignore[no-untyped-def]
+        if len(fitted) == most[0]:
             raise KeyboardInterrupt
-        fitted.append(fit["method"])
-        return real(run, fit, size, folder)
+        fitted.append(method)
+        return real(world, method, *more, **named)
 
-    monkeypatch.setattr(benchmark, "_scored", failing)
+    monkeypatch.setattr(comparison, "codes_of", noted)
     with pytest.raises(KeyboardInterrupt):
         STAGE.body(StageRun(STAGE, resources))
     assert len(fitted) == 2
     kept = table(resources)
-    monkeypatch.setattr(
-        benchmark, "_scored", lambda run, fit, *more: fitted.append(fit["method"])
-        or real(run, fit, *more)
-    )  # fmt: skip
+    most[0] = len(FITS)
     launch(resources, [STAGE], "benchmark_synthetic")
     scores = table(resources)
     assert sorted(fitted) == sorted(FITS), "nothing twice"
@@ -84,3 +84,18 @@ def test_a_folder_that_is_not_there_is_told(resources: Resources) -> None:
     models = resources.models.model_copy(update={"benchmark_images": "/nowhere"})
     with pytest.raises(PersonaXError, match="PERSONAX_BENCHMARK_IMAGES: there is no folder"):
         STAGE.body(StageRun(STAGE, Resources(**{**vars(resources), "models": models})))
+
+
+@pytest.mark.slow
+def test_the_fits_may_be_made_elsewhere(resources: Resources, tmp_path: Path) -> None:
+    run = StageRun(STAGE, resources)
+    fan_out = FanOut(Exchange(str(tmp_path / "exchange")))
+    assert STAGE.spread is not None
+    parts = fan_out.prepare(run, STAGE.spread)
+    assert len(parts) == len(FITS), "one fit each"
+    for part in parts[1:]:
+        fan_out.do_part(run, STAGE.spread, part)
+    (left,) = [*STAGE.spread.pending(run).head(1).iter_rows(named=True)]
+    execute(fan_out.with_parts(run), only_stale=False)
+    assert set(table(resources).filter(pl.col("kind") != "control")["method"]) == FITS
+    assert table(resources).filter(method=left["method"]).height == 1

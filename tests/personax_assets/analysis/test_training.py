@@ -237,6 +237,8 @@ def test_the_graph_is_that_of_held_out_people(people: MeasuredPeople) -> None:
     edges = graph_over_latents(latents, model)
     assert edges.columns == list(latent_graph(ATHLEPERSONA).column_names)
     assert edges.height
+    assert edges["frequency"].min() > 0
+    assert edges.sort("strength")["frequency"][-1] > 0.9  # the firmest edge returns
     assert not edges["target"].str.starts_with("shared").any()
     assert edges.filter(pl.col("kind") == "directed")["source"].str.starts_with("face").sum() == (
         edges.filter(pl.col("source").str.starts_with("face"), pl.col("kind") == "directed")

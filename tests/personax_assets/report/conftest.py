@@ -179,6 +179,7 @@ def make_report(sub: SubDataset, n: int = 60, seed: int = 0) -> SubDatasetReport
         "kind": ["directed", "undirected"],
         "strength": [0.5, 0.2],
         "method": ["PC, Fisher z, alpha 0.05"] * 2,
+        "frequency": [0.97, 0.41],
     }
     return SubDatasetReport(
         sub=sub,
