@@ -6,6 +6,9 @@ PYTHON ?= python3
 BIN := .venv/bin
 ARGS ?=
 
+# Modules are compiled when they are first imported; where this is set they would be every time.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: run ui test test-all lint docs axe audit drill clean
 
 run: .venv/installed
@@ -60,7 +63,7 @@ clean:
 	@$(PYTHON) -m venv .venv || \
 	  { rm -rf .venv; echo "The venv module is missing: sudo apt-get install python3-venv" >&2; exit 1; }
 
-# bytecode is written when a module is first imported: compiling all of it takes minutes
+# compiling all that is installed takes minutes, and little of it is ever imported
 .venv/installed: .venv/bin/python pyproject.toml constraints.txt
 	$(BIN)/pip install --quiet --no-compile --disable-pip-version-check -c constraints.txt -e .
 	@touch $@
