@@ -339,21 +339,24 @@ class Warehouse(DuckDBResource):
         """
         names = tuple(columns or schema.column_names)
         empty = pl.DataFrame(schema={name: schema.polars[name] for name in names})
-        if not self.exists(table):
+        if not Path(self.database).exists():
             return empty
-        if schema.permanent:
-            found = self.query(f"DESCRIBE {table}")["column_name"].to_list()
-            known = self.read(table, replace(schema, permanent=False), [
-                name for name in names if name in found], where, parameters)  # fmt: skip
-            return pl.concat([empty, known], how="diagonal")
-        listed = ", ".join(f'"{name}"' for name in names)
-        order = ", ".join(f'"{name}"' for name in schema.key)
-        try:
-            return self.query(
-                f"SELECT {listed} FROM {table} WHERE {where} ORDER BY {order}", parameters
-            )
-        except duckdb.BinderException:
-            return empty
+        with self.get_connection():  # opening the file is what costs, so it is done once for all
+            if not self.exists(table):
+                return empty
+            if schema.permanent:
+                found = self.query(f"DESCRIBE {table}")["column_name"].to_list()
+                known = self.read(table, replace(schema, permanent=False), [
+                    name for name in names if name in found], where, parameters)  # fmt: skip
+                return pl.concat([empty, known], how="diagonal")
+            listed = ", ".join(f'"{name}"' for name in names)
+            order = ", ".join(f'"{name}"' for name in schema.key)
+            try:
+                return self.query(
+                    f"SELECT {listed} FROM {table} WHERE {where} ORDER BY {order}", parameters
+                )
+            except duckdb.BinderException:
+                return empty
 
     def stages(self) -> dict[str, StageRecord]:
         """Return how every stage ended last, by asset."""

@@ -103,8 +103,8 @@ def analysis_stages(layout: Layout) -> tuple[Stage, ...]:
     def latent_graph(run: StageRun) -> StageResult:
         """Estimated by the PC algorithm with Fisher's z-test; shared latents come first.
 
-        `frequency` says how firmly the people hold an edge: in how many of a hundred samples of
-        them, drawn with replacement, it is found again.
+        `frequency` says how firmly the people hold an edge: in what share of samples of them,
+        drawn with replacement, it is found again.
         """
         from personax_assets.analysis.latent_graph import graph_over_latents
         from personax_assets.analysis.registry import champion_model

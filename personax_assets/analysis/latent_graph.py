@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 LEAST_PEOPLE = 60
 """With fewer held-out people the graph is estimated on everybody."""
 
-BOOTSTRAP_SAMPLES = 100
+BOOTSTRAP_SAMPLES = 50
 """Samples of the people by which the frequency of an edge is counted."""
 
 

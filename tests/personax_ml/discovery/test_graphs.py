@@ -1,5 +1,7 @@
 """PC finds graphs that are known; broken columns do not break it."""
 
+from itertools import combinations
+
 import networkx as nx
 import numpy as np
 import polars as pl
@@ -21,6 +23,7 @@ from personax_ml.discovery import (
     with_frequencies,
 )
 from personax_ml.discovery.graphs import Test as ConditionalTest
+from personax_ml.discovery.graphs import _quick_fisher_z
 
 NAMES = ("shared_1", "trait_1", "trait_2", "face_1")
 
@@ -216,3 +219,14 @@ def test_exports_can_be_read_back() -> None:
     ]  # fmt: skip
     plain = to_dot(edges.drop("frequency"), names)
     assert "label" not in plain
+
+
+def test_fishers_test_is_that_of_causal_learn() -> None:
+    from causallearn.utils.cit import CIT
+
+    data = np.random.default_rng(0).standard_normal((80, 6)) @ np.triu(np.ones((6, 6)))
+    ours, theirs = CIT(data, _quick_fisher_z()), CIT(data, "fisherz")
+    for x, y in combinations(range(6), 2):
+        for size in range(5):
+            for given in combinations(sorted({*range(6)} - {x, y}), size):
+                assert ours(x, y, given) == pytest.approx(theirs(x, y, given), abs=1e-14)
