@@ -4,6 +4,8 @@
 
 PYTHON ?= python3
 BIN := .venv/bin
+COMPILED := dagster_webserver.app, matplotlib.pyplot, mlflow.server, sklearn.ensemble, torch, \
+  dagster_project.cli.main
 ARGS ?=
 
 # Modules are compiled when they are first imported; where this is set they would be every time.
@@ -63,9 +65,10 @@ clean:
 	@$(PYTHON) -m venv .venv || \
 	  { rm -rf .venv; echo "The venv module is missing: sudo apt-get install python3-venv" >&2; exit 1; }
 
-# compiling all that is installed takes minutes, and little of it is ever imported
+# compiling all that is installed takes minutes, and little of it is ever imported: that is done
 .venv/installed: .venv/bin/python pyproject.toml constraints.txt
 	$(BIN)/pip install --quiet --no-compile --disable-pip-version-check -c constraints.txt -e .
+	@$(BIN)/python -c 'import $(COMPILED)'
 	@touch $@
 
 .venv/installed-test: .venv/installed
