@@ -16,7 +16,13 @@ from dagster_project.cli.console import Board, print_table
 from dagster_project.cli.forecast import check_limit, print_forecast
 from dagster_project.graph import stages_of
 from dagster_project.home import Home
-from dagster_project.jobs import asset_keys, refresh_stages, run_tags, stages_about
+from dagster_project.jobs import (
+    PUBLISHING,
+    asset_keys,
+    refresh_stages,
+    run_tags,
+    stages_about,
+)
 from dagster_project.logs import is_structured, write_json_lines
 from dagster_project.profiles import DEFAULT_SEED, profile_named, sources_of, synthetic_source
 from personax_assets.bios.assets import ACCEPT_LEAVERS_TAG
@@ -250,6 +256,7 @@ def _conclude(
     else:
         print("Everything is up to date.")
     records = resources.warehouse.stages()
+    report_is_older = bool(todo) and not any(stage.name in PUBLISHING for stage in todo)
     for sub in subs if todo else ():
         print(f"{sub.title}: {described(run_changes(records.values(), sub.name, run_id))}")
     failed = {asset for asset, record in records.items() if record.status == "failed"}
@@ -261,7 +268,12 @@ def _conclude(
             collect_all(resources),
             collect_comparison(resources),
         )
+        report_is_older = False
     _print_summary(resources, subs)
+    index = resources.home / "report" / "index.html"
+    if index.exists():
+        older = " (from before this; `personax report` writes it anew)" if report_is_older else ""
+        print(f"Report: {index}{older}")
     return complain(stages, records)
 
 
@@ -340,9 +352,6 @@ def _print_summary(resources: Resources, subs: Sequence[SubDataset]) -> None:
         frame = collect_comparison(resources)
         rows = comparison_rows(tuple(SUB_DATASETS.values()), frame, compared)
         print_table("Across sub-datasets", ("", "value"), rows)
-    index = Path(resources.home) / "report" / "index.html"
-    if index.exists():
-        print(f"Report: {index}")
 
 
 RUN = Command(

@@ -16,7 +16,6 @@ from dagster_project.cli.main import main
 from dagster_project.cli.run import launch
 from dagster_project.graph import stages_of
 from dagster_project.home import Home
-from dagster_project.jobs import refresh_stages
 from dagster_project.profiles import sources_of
 from personax_assets.changes import run_changes
 from personax_assets.datasets import ATHLEPERSONA, SUB_DATASETS, TRAITS
@@ -169,16 +168,21 @@ def test_new_people_cost_their_own_calls_only(resources: Resources, home: Home) 
 
 
 def test_a_refresh_trains_nothing_and_new_people_get_the_champions_latents(
-    resources: Resources, home: Home
-) -> None:
+    resources: Resources, home: Home, capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
     trained = resources.warehouse.stages()["athlepersona/crl_model"].run_id
-    home.manifest.unlink()
     n = PEOPLE["athlepersona"] + 9
     wanted = {name: SourceConfig(people=p) for name, p in {**PEOPLE, "athlepersona": n}.items()}
-    grown = build_resources("demo", home, sources_of(home, wanted))
-    stages = refresh_stages(stages_of(grown), (ATHLEPERSONA,))
-    run_id = launch(grown, stale(stages, grown, {stage.key for stage in stages}))
+    claims = {name: source.model_dump() for name, source in wanted.items()}
+    home.manifest.write_text(json.dumps(claims))
+    monkeypatch.setenv("PERSONAX_HOME", str(home.root))
+    assert main(["refresh", "--dataset", "athlepersona"]) == 0
+    told = capsys.readouterr().out
+    assert "(from before this; `personax report` writes it anew)" in " ".join(told.split())
+    grown = build_resources("demo", home)
     records = grown.warehouse.stages()
+    run_id = records["athlepersona/trait_scores"].run_id
     assert records["athlepersona/crl_model"].run_id == trained
     latents = table(grown, "athlepersona.latents")
     assert latents.height == n
