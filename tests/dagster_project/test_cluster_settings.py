@@ -115,9 +115,14 @@ def test_an_executor_that_is_not_installed_says_what_to_install(
 @pytest.mark.parametrize("starts", [0, 2, 3])
 def test_a_step_that_keeps_killing_its_process_is_given_up(tmp_path: Path, starts: int) -> None:
     pytest.importorskip("dagster_celery", reason="the extra cluster is not installed")
+    from dagster._core.code_pointer import ModuleCodePointer
+    from dagster._core.origin import JobPythonOrigin, RepositoryPythonOrigin
     from dagster._grpc.types import ExecuteStepArgs
 
     from dagster_project.cluster import celery_app
+
+    module = ModuleCodePointer("dagster_project.definitions", "defs", None)
+    origin = JobPythonOrigin("bootstrap", RepositoryPythonOrigin(sys.executable, module))
 
     assert celery_app.execute_plan.acks_late
     assert celery_app.execute_plan.reject_on_worker_lost
@@ -128,7 +133,7 @@ def test_a_step_that_keeps_killing_its_process_is_given_up(tmp_path: Path, start
             event = dg.DagsterEvent("STEP_START", "bootstrap", step_key="model")
             instance.report_dagster_event(event, run.run_id, timestamp=float(number))
         step = ExecuteStepArgs(
-            job_origin=None,  # type: ignore[arg-type]  # nothing is loaded here
+            job_origin=origin,
             run_id=run.run_id,
             step_keys_to_execute=["model"],
             instance_ref=instance.get_ref(),
