@@ -136,8 +136,11 @@ def workplace(tmp_path_factory: pytest.TempPathFactory) -> Path:
         if entry.name not in (".venv", ".personax", ".git"):
             (place / entry.name).symlink_to(entry)
     (place / ".venv").mkdir()
-    (place / ".venv" / "bin").symlink_to(Path(sys.executable).parent)
-    for stamp in ("installed", "installed-test"):
+    stamps = ("installed", "installed-test")
+    for entry in Path(sys.prefix).iterdir():
+        if entry.name not in stamps:
+            (place / ".venv" / entry.name).symlink_to(entry)
+    for stamp in stamps:
         (place / ".venv" / stamp).touch()
     (place / ".personax").mkdir()
     (place / ".personax" / "sources.json").write_text(
