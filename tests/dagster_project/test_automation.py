@@ -3,17 +3,19 @@
 import json
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import dagster as dg
 import pytest
 
 from dagster_project.automation import Timing
-from dagster_project.build import definitions_of
+from dagster_project.build import build_resources, definitions_of
 from dagster_project.graph import stages_of, study_stages_of
 from dagster_project.home import Home
 from dagster_project.jobs import asset_keys, run_tags
@@ -221,38 +223,23 @@ def test_pruning_keeps_what_tells_what_there_is(tmp_path: Path) -> None:
         assert prune(instance, keep_runs=2).runs == 0
 
 
-@pytest.mark.slow
-def test_the_daemon_ticks_for_real(tmp_path: Path) -> None:
-    """`dagster dev` with its daemon: schedule and sensor tick and make runs that end well."""
-    small = {"kind": "synthetic", "people": 24, "seed": 3}
-    home = Home(tmp_path)
-    home.prepare()
-    home.manifest.write_text(json.dumps({"athlepersona": small, "celebpersona": small}))
+@contextmanager
+def dagster_dev(home: Home) -> Iterator[subprocess.Popen[bytes]]:
+    """Dagster with its daemon and a schedule that ticks every minute, until the block ends."""
     environment = os.environ | {
-        "PERSONAX_HOME": str(tmp_path),
+        "PERSONAX_HOME": str(home.root),
         "PERSONAX_PROFILE": "demo",
         "PERSONAX_SCHEDULES": "on",
         "PERSONAX_REFRESH_CRON": "* * * * *",
     }
     command = [sys.executable, "-m", "dagster", "dev", "-m", "dagster_project.definitions",
                "--port", "0"]  # fmt: skip
-    with (tmp_path / "dev.log").open("wb") as log:
+    with (home.root / "dev.log").open("ab") as log:
         server = subprocess.Popen(
             command, env=environment, stdout=log, stderr=log, start_new_session=True
         )
-    wanted = {"dagster/schedule_name": "refresh_athletes_daily",
-              "dagster/sensor_name": "new_athletes"}  # fmt: skip
-    found: dict[str, str] = {}
     try:
-        deadline = time.monotonic() + 900
-        with dg.DagsterInstance.from_config(str(home.dagster)) as instance:
-            while len(found) < len(wanted) and time.monotonic() < deadline:
-                time.sleep(2)
-                assert server.poll() is None, (tmp_path / "dev.log").read_text()
-                for run in instance.get_runs():
-                    for tag, name in wanted.items():
-                        if run.tags.get(tag) == name and run.is_finished:
-                            found[tag] = run.status.value
+        yield server
     finally:
         for number in (signal.SIGINT, signal.SIGKILL):
             if server.poll() is None:
@@ -261,4 +248,82 @@ def test_the_daemon_ticks_for_real(tmp_path: Path) -> None:
                     server.wait(60)
                 except subprocess.TimeoutExpired:
                     continue
-    assert found == dict.fromkeys(wanted, "SUCCESS"), (tmp_path / "dev.log").read_text()
+
+
+@pytest.fixture
+def small_home(tmp_path: Path) -> Home:
+    """A home of two dozen invented people of each kind, not yet made."""
+    small = {"kind": "synthetic", "people": 24, "seed": 3}
+    home = Home(tmp_path)
+    home.prepare()
+    home.manifest.write_text(json.dumps({"athlepersona": small, "celebpersona": small}))
+    return home
+
+
+@contextmanager
+def told(home: Home) -> Iterator[dg.DagsterInstance]:
+    """The home's instance; what its servers said is shown when a wait in the block fails."""
+    with dg.DagsterInstance.from_config(str(home.dagster)) as instance:
+        try:
+            yield instance
+        except AssertionError as error:
+            raise AssertionError((home.root / "dev.log").read_text()[-5000:]) from error
+
+
+def seen(server: subprocess.Popen[bytes], what: Callable[[], bool], seconds: float = 900) -> None:
+    """Wait until something is so."""
+    deadline = time.monotonic() + seconds
+    while not what():
+        assert server.poll() is None
+        assert time.monotonic() < deadline
+        time.sleep(1)
+
+
+@pytest.mark.slow
+def test_the_daemon_ticks_for_real(small_home: Home) -> None:
+    """`dagster dev` with its daemon: schedule and sensor tick and make runs that end well."""
+    wanted = {"dagster/schedule_name": "refresh_athletes_daily",
+              "dagster/sensor_name": "new_athletes"}  # fmt: skip
+    with told(small_home) as instance, dagster_dev(small_home) as server:
+
+        def ended_well() -> bool:
+            runs = [r for r in instance.get_runs() if r.status == dg.DagsterRunStatus.SUCCESS]
+            return all(
+                any(run.tags.get(tag) == name for run in runs) for tag, name in wanted.items()
+            )
+
+        seen(server, ended_well)
+        failed = [r for r in instance.get_runs() if r.status == dg.DagsterRunStatus.FAILURE]
+        assert failed == []
+
+
+@pytest.mark.slow
+def test_a_daemon_that_was_killed_goes_on(small_home: Home) -> None:
+    """Killed with everything that it started, in the middle of a run, and started again."""
+    with told(small_home) as instance:
+
+        def started() -> list[dg.DagsterRun]:
+            return [
+                run for run in instance.get_runs()
+                if run.status == dg.DagsterRunStatus.STARTED
+                and instance.all_logs(run.run_id, of_type=dg.DagsterEventType.STEP_START)
+            ]  # fmt: skip
+
+        with dagster_dev(small_home) as server:
+            seen(server, lambda: bool(started()))
+            of_the_dead = {run.run_id for run in started()}
+            os.killpg(server.pid, signal.SIGKILL)
+            server.wait()
+        with dagster_dev(small_home) as server:
+            seen(server, lambda: any(
+                run.status == dg.DagsterRunStatus.SUCCESS and run.run_id not in of_the_dead
+                for run in instance.get_runs()
+            ))  # fmt: skip
+    resources = build_resources("demo", small_home)
+    scores = resources.warehouse.stages()["athlepersona/trait_scores"]
+    assert (scores.status, scores.rows) == ("ok", 24 * 5)
+    with sqlite3.connect(small_home.journal) as journal:
+        answered = journal.execute(
+            "SELECT count(*), count(DISTINCT request_key) FROM calls WHERE outcome = 'ok'"
+        ).fetchone()
+    assert answered[0] == answered[1] > 0, "no answer was asked for twice"
