@@ -66,9 +66,11 @@ class Tracking:
             If the store does not answer.
         """
         try:
-            client: MlflowClient = self.mlflow.MlflowClient(self.uri, self.uri)
-            # Two first users at once would both try to create the store's tables.
+            mlflow = self.mlflow
+            # Two first users at once would both try to create the store's tables, which happens
+            # as soon as there is a client.
             with exclusive(self.artifacts.parent / "locks" / "mlflow.lock"):
+                client: MlflowClient = mlflow.MlflowClient(self.uri, self.uri)
                 client.search_experiments(max_results=1)
         except Exception as error:  # MLflow, SQLAlchemy and urllib3 each raise their own
             raise PersonaXError(

@@ -1,6 +1,8 @@
 """Tracking and registry on a real MLflow store, with faults made on purpose."""
 
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import mlflow
@@ -301,3 +303,24 @@ def test_a_killed_training_leaves_its_state_until_it_is_registered(
     assert (checkpoints / "fit.safetensors").exists()
     publish(with_champion, tables, people)
     assert not checkpoints.exists()
+
+
+FIRST_USE = """
+import sys, time
+from pathlib import Path
+from personax_assets.analysis.tracking import Tracking
+home = Path(sys.argv[1])
+tracking = Tracking(f"sqlite:///{home / 'mlflow.db'}", home / "mlartifacts")
+tracking.mlflow
+(home / sys.argv[2]).touch()
+while len(list(home.glob("ready-*"))) < 3:
+    time.sleep(0.001)
+tracking.client
+"""
+
+
+@pytest.mark.slow
+def test_first_users_at_once_make_the_store_together(tmp_path: Path) -> None:
+    command = [sys.executable, "-c", FIRST_USE, str(tmp_path)]
+    users = [subprocess.Popen([*command, f"ready-{number}"]) for number in range(3)]
+    assert [user.wait(120) for user in users] == [0, 0, 0]
