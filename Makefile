@@ -65,7 +65,8 @@ clean:
 	@$(PYTHON) -m venv .venv || \
 	  { rm -rf .venv; echo "The venv module is missing: sudo apt-get install python3-venv" >&2; exit 1; }
 
-# compiling all that is installed takes minutes, and little of it is ever imported: that is done
+# Compiling all that is installed takes minutes, and little of it is ever imported; what every
+# command imports is compiled here, so that the first one need not.
 .venv/installed: .venv/bin/python pyproject.toml constraints.txt
 	$(BIN)/pip install --quiet --no-compile --disable-pip-version-check -c constraints.txt -e .
 	@$(BIN)/python -c 'import $(COMPILED)'

@@ -183,9 +183,7 @@ def _scored(run: StageRun, fits: pl.DataFrame) -> Iterator[pl.DataFrame]:
         yield pl.DataFrame(rows).select(run.schema.column_names)
 
 
-FITTING = Spread(
-    lambda run: _fits_left(run)[0], lambda run, fits: fits, _scored, rows=1
-)  # fmt: skip
+FITTING = Spread(lambda run: _fits_left(run)[0], lambda run, fits: fits, _scored, rows=1)
 
 
 def _log(run: StageRun, table: pl.DataFrame, figure: "Figure", about: dict[str, str]) -> None:

@@ -39,6 +39,7 @@ _MOST_ROWS = {"kci": 500, "rcit": 5000}
 _LEAST_ROWS_PER_LATENT = 3
 _COLLINEAR = 1e-9
 _LARGEST_RHO = 1.0 - 2.0**-52
+_QUICK_FISHER_Z = "personax-fisherz"
 
 
 def latent_graph(
@@ -224,31 +225,30 @@ def _pc(
 def _quick_fisher_z() -> str:
     """Register Fisher's z with causal-learn; return its name there.
 
-    causal-learn's own spends nine tenths of its time on preparing a call of SciPy's normal
-    distribution, which a graph with bootstrap frequencies needs some hundred thousand times.
+    Most of the time of causal-learn's own goes into calling SciPy's normal distribution, which a
+    graph with bootstrap frequencies needs some hundred thousand times.
     """
-    from causallearn.utils.cit import NO_SPECIFIED_PARAMETERS_MSG, CIT_Base, register_ci_test
+    from causallearn.utils.cit import CIT_Base, register_ci_test
 
     class FisherZ(CIT_Base):  # type: ignore[misc]  # causal-learn has no types
         def __init__(self, data: Floats, **options: object) -> None:
             super().__init__(data, **options)
-            self.check_cache_method_consistent("personax-fisherz", NO_SPECIFIED_PARAMETERS_MSG)
+            self.method = _QUICK_FISHER_Z
             self.correlation = np.atleast_2d(np.corrcoef(data.T))
-            self.known: dict[tuple[int, int, tuple[int, ...]], float] = {}
 
         def __call__(self, x: int, y: int, given: Sequence[int] = ()) -> float:
             key = (min(x, y), max(x, y), tuple(sorted(given)))
-            if key not in self.known:
+            if key not in self.pvalue_cache:
                 among = [*key[:2], *key[2]]
                 precision = np.linalg.inv(self.correlation[np.ix_(among, among)])
-                rho = -precision[0, 1] / math.sqrt(precision[0, 0] * precision[1, 1])
+                rho = -precision[0, 1] / math.sqrt(abs(precision[0, 0] * precision[1, 1]))
                 rho = min(max(rho, -_LARGEST_RHO), _LARGEST_RHO)
                 z = math.atanh(rho) * math.sqrt(self.sample_size - len(given) - 3)
-                self.known[key] = math.erfc(abs(z) / math.sqrt(2.0))
-            return self.known[key]
+                self.pvalue_cache[key] = math.erfc(abs(z) / math.sqrt(2.0))
+            return float(self.pvalue_cache[key])
 
-    register_ci_test("personax-fisherz", FisherZ)
-    return "personax-fisherz"
+    register_ci_test(_QUICK_FISHER_Z, FisherZ)
+    return _QUICK_FISHER_Z
 
 
 @contextmanager

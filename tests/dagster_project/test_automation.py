@@ -6,8 +6,7 @@ import signal
 import sqlite3
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -23,6 +22,7 @@ from dagster_project.prune import prune
 from personax_assets.errors import PersonaXError
 from personax_assets.resources import Resources
 from personax_assets.stage import ONLY_STALE_TAG
+from tests.cluster import wait_for
 from tests.dagster_project.kit import World, rater, refreshed, resources_of
 
 DOWNSTREAM = {
@@ -240,6 +240,9 @@ def dagster_dev(home: Home) -> Iterator[subprocess.Popen[bytes]]:
         )
     try:
         yield server
+    except BaseException:
+        print((home.root / "dev.log").read_text()[-5000:])
+        raise
     finally:
         for number in (signal.SIGINT, signal.SIGKILL):
             if server.poll() is None:
@@ -260,23 +263,8 @@ def small_home(tmp_path: Path) -> Home:
     return home
 
 
-@contextmanager
-def told(home: Home) -> Iterator[dg.DagsterInstance]:
-    """The home's instance; what its servers said is shown when a wait in the block fails."""
-    with dg.DagsterInstance.from_config(str(home.dagster)) as instance:
-        try:
-            yield instance
-        except AssertionError as error:
-            raise AssertionError((home.root / "dev.log").read_text()[-5000:]) from error
-
-
-def seen(server: subprocess.Popen[bytes], what: Callable[[], bool], seconds: float = 900) -> None:
-    """Wait until something is so."""
-    deadline = time.monotonic() + seconds
-    while not what():
-        assert server.poll() is None
-        assert time.monotonic() < deadline
-        time.sleep(1)
+def instance_of(home: Home) -> dg.DagsterInstance:
+    return dg.DagsterInstance.from_config(str(home.dagster))
 
 
 @pytest.mark.slow
@@ -284,7 +272,7 @@ def test_the_daemon_ticks_for_real(small_home: Home) -> None:
     """`dagster dev` with its daemon: schedule and sensor tick and make runs that end well."""
     wanted = {"dagster/schedule_name": "refresh_athletes_daily",
               "dagster/sensor_name": "new_athletes"}  # fmt: skip
-    with told(small_home) as instance, dagster_dev(small_home) as server:
+    with instance_of(small_home) as instance, dagster_dev(small_home) as server:
 
         def ended_well() -> bool:
             runs = [r for r in instance.get_runs() if r.status == dg.DagsterRunStatus.SUCCESS]
@@ -292,7 +280,7 @@ def test_the_daemon_ticks_for_real(small_home: Home) -> None:
                 any(run.tags.get(tag) == name for run in runs) for tag, name in wanted.items()
             )
 
-        seen(server, ended_well)
+        wait_for(ended_well, "a run of the schedule and one of the sensor", server, 900, 1)
         failed = [r for r in instance.get_runs() if r.status == dg.DagsterRunStatus.FAILURE]
         assert failed == []
 
@@ -300,25 +288,30 @@ def test_the_daemon_ticks_for_real(small_home: Home) -> None:
 @pytest.mark.slow
 def test_a_daemon_that_was_killed_goes_on(small_home: Home) -> None:
     """Killed with everything that it started, in the middle of a run, and started again."""
-    with told(small_home) as instance:
 
-        def started() -> list[dg.DagsterRun]:
-            return [
-                run for run in instance.get_runs()
-                if run.status == dg.DagsterRunStatus.STARTED
-                and instance.all_logs(run.run_id, of_type=dg.DagsterEventType.STEP_START)
-            ]  # fmt: skip
+    def of_the_schedule(status: dg.DagsterRunStatus) -> set[str]:
+        return {
+            run.run_id for run in instance.get_runs() if run.status == status
+            and run.tags.get("dagster/schedule_name") == "refresh_athletes_daily"
+        }  # fmt: skip
 
+    def started() -> set[str]:
+        return {
+            run_id for run_id in of_the_schedule(dg.DagsterRunStatus.STARTED)
+            if instance.all_logs(run_id, of_type=dg.DagsterEventType.STEP_START)
+        }  # fmt: skip
+
+    def ended() -> set[str]:
+        return of_the_schedule(dg.DagsterRunStatus.SUCCESS)
+
+    with instance_of(small_home) as instance:
         with dagster_dev(small_home) as server:
-            seen(server, lambda: bool(started()))
-            of_the_dead = {run.run_id for run in started()}
+            wait_for(lambda: bool(started()), "a run to be at work", server, 900, 1)
             os.killpg(server.pid, signal.SIGKILL)
             server.wait()
+        before = ended()
         with dagster_dev(small_home) as server:
-            seen(server, lambda: any(
-                run.status == dg.DagsterRunStatus.SUCCESS and run.run_id not in of_the_dead
-                for run in instance.get_runs()
-            ))  # fmt: skip
+            wait_for(lambda: bool(ended() - before), "a run to end well", server, 900, 1)
     resources = build_resources("demo", small_home)
     scores = resources.warehouse.stages()["athlepersona/trait_scores"]
     assert (scores.status, scores.rows) == ("ok", 24 * 5)
