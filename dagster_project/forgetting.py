@@ -97,6 +97,8 @@ def forget(
     tell : callable
         Told in a sentence when another run is in the way.
     """
+    from personax_assets.report.anew import write_anew
+
     stages = (*stages_of(resources), *study_stages_of(resources))
     with ExitStack() as locks:
         for stage in stages:
@@ -114,7 +116,7 @@ def forget(
             erase_rows(resources, stages, person)
         resources.warehouse.rewrite()
         if home.report.exists():
-            _report_anew(resources, home)
+            write_anew(resources)
         words = person.words if person else Words((wanted,))
         left = tuple(p.relative_to(home.root).as_posix() for p in files_with(words, home.root))
     return Forgetting(person, found.known, found.traces, found.models, found.releases, left)
@@ -140,14 +142,6 @@ def _erase_files(home: Home, words: Words) -> None:
 def _database(name: str) -> str:
     """Return the name of the database that a log belongs to; another file's own."""
     return name.removesuffix("-wal").removesuffix("-journal").removesuffix("-shm")
-
-
-def _report_anew(resources: Resources, home: Home) -> None:
-    from personax_assets.report.collect import collect_all, collect_comparison, run_info
-    from personax_assets.report.write import write_report
-
-    reports = collect_all(resources)
-    write_report(home.report, run_info(resources), reports, collect_comparison(resources))
 
 
 def _models(resources: Resources, home: Home, person: Person) -> tuple[str, ...]:

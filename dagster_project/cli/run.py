@@ -246,8 +246,8 @@ def _conclude(
     tags: Mapping[str, str],
 ) -> int:
     """Bring the stages up to date, say how that went, and return the exit status."""
-    from personax_assets.report.collect import collect_all, collect_comparison, run_info
-    from personax_assets.report.write import write_report
+    from personax_assets.report.anew import FOLDER, write_anew
+    from personax_assets.report.write import INDEX
 
     todo = stale(stages, resources, {stage.key for stage in stages})
     if todo:
@@ -259,18 +259,17 @@ def _conclude(
     report_is_older = bool(todo) and not any(stage.name in PUBLISHING for stage in todo)
     for sub in subs if todo else ():
         print(f"{sub.title}: {described(run_changes(records.values(), sub.name, run_id))}")
-    failed = {asset for asset, record in records.items() if record.status == "failed"}
-    if failed and not any(asset.endswith("/report") for asset in failed):
+    failed = {
+        stage.name
+        for stage in todo
+        if (record := records.get(stage.key)) and record.status == "failed"
+    }
+    if failed and "report" not in failed:
         # The report stage does not run after a failure, but the report should tell of it.
-        write_report(
-            resources.home / "report",
-            run_info(resources),
-            collect_all(resources),
-            collect_comparison(resources),
-        )
+        write_anew(resources)
         report_is_older = False
     _print_summary(resources, subs)
-    index = resources.home / "report" / "index.html"
+    index = resources.home / FOLDER / INDEX
     if index.exists():
         older = " (from before this; `personax report` writes it anew)" if report_is_older else ""
         print(f"Report: {index}{older}")

@@ -39,7 +39,7 @@ def benchmark_stages(layout: Layout) -> tuple[Stage, ...]:
 
     @stage(
         layout, "crl_benchmark", kinds=("python", "duckdb", "pytorch", "mlflow"),
-        settings=_settings, follows=False, fresh_for=None, spread=FITTING,
+        code_version="2", settings=_settings, follows=False, fresh_for=None, spread=FITTING,
     )  # fmt: skip
     def crl_benchmark(run: StageRun) -> StageResult:
         """Level II on variant MNIST: ours, other methods, controls, ablations and a ceiling.
@@ -163,7 +163,7 @@ def _controls_of_ours() -> list[str]:
 
 def _fits_left(run: StageRun) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Return the fits that have no scores yet, and the keys of rows that go."""
-    version = pl.lit(_version(_settings(run)))
+    version = pl.lit(_version(_settings(run) | {"code": run.stage.code_version}))
     todo, gone = run.delta(_fits(_size(run)).with_columns(input_hash=version))
     return todo, gone.filter(~pl.col("method").is_in(_controls_of_ours()))
 

@@ -23,14 +23,11 @@ def report_stages(layout: Layout) -> tuple[Stage, ...]:
     @stage(layout, "report", group="release", deps=_SHOWN, kinds=("python", "html"))
     def report(run: StageRun) -> StageResult:
         """A self-contained page on the sub-dataset, and one on both that holds everything."""
-        from personax_assets.report.collect import collect_all, collect_comparison, run_info
+        from personax_assets.report.anew import write_anew
         from personax_assets.report.summary import summary_rows
-        from personax_assets.report.write import write_report
 
-        folder, resources = run.resources.home / "report", run.resources
-        reports = collect_all(resources)
-        index = write_report(folder, run_info(resources), reports, collect_comparison(resources))
-        page = folder / f"{layout.sub.name}.html"
+        index, reports = write_anew(run.resources)
+        page = index.with_name(f"{layout.sub.name}.html")
         own = next(report for report in reports if report.sub == layout.sub)
         figures = "\n".join(
             f"| {_cell(what)} | {_cell(value)} |" for what, value in summary_rows(own, False)

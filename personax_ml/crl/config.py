@@ -82,15 +82,15 @@ class ImageConfig:
         Permutations behind the p-value of a link.
     """
 
-    channels: int = 16
+    channels: int = 8
     depth: int = 3
-    members: int = 4
+    members: int = 2
     link_epochs: int = 40
-    within_epochs: int = 16
-    batch_size: int = 256
-    learning_rate: float = 2e-3
+    within_epochs: int = 24
+    batch_size: int = 128
+    learning_rate: float = 1e-2
     weight_decay: float = 1e-2
-    agreement: float = 1.0
+    agreement: float = 0.1
     cyclic: bool = True
     maximum: bool = True
     permutations: int = 199

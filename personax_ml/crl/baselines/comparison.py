@@ -69,7 +69,7 @@ class Settings:
 
 
 SMALL = Settings(
-    ImageConfig(channels=8, depth=2, members=2, link_epochs=12, within_epochs=10),
+    ImageConfig(depth=2, link_epochs=12, within_epochs=10, learning_rate=2e-3),
     flow_epochs=1,
     effort=Effort(epochs=10),
 )

@@ -31,7 +31,7 @@ from personax_ml.crl.reduction import (
 
 Floats = NDArray[np.float64]
 
-_PAINTER_STEPS, _PAINTER_BATCH = 600, 128
+_PAINTER_STEPS, _PAINTER_BATCH, _PAINTER_RATE = 600, 128, 2e-3
 
 
 class ImageEncoder(nn.Module):
@@ -257,7 +257,7 @@ def _reduce(
     def error(batch: Tensor) -> Tensor:
         return nn.functional.mse_loss(painter(latents[batch]), flat[batch])
 
-    painting = replace(config.images, batch_size=_PAINTER_BATCH)
+    painting = replace(config.images, batch_size=_PAINTER_BATCH, learning_rate=_PAINTER_RATE)
     fit_scores(
         nn.ModuleList([painter]), error, lambda: -float(error(held_out)), train,
         -(-_PAINTER_STEPS * _PAINTER_BATCH // len(train)), painting, generator,

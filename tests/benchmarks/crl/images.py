@@ -6,7 +6,7 @@ scored once, ablations on a tuning seed. Images come from IDX files under
 the digits of scikit-learn, and the table says so. Worlds: the pools "class" and "one" with every
 method and the controls; for ours also test sets with shapes that no training row shows, and a shape
 of its own in every measurement. MCC is the mean absolute Spearman correlation; the assignment is
-fixed on training rows. A fit of ours takes about a quarter of an hour of processor time, the whole
+fixed on training rows. A fit of ours takes about six minutes of processor time, the whole
 part some hours; ours is fitted everywhere first, and every score goes to standard error as soon as
 it is there, so that an interrupted run has told something.
 """

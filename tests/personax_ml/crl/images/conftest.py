@@ -10,7 +10,7 @@ from personax_ml.crl import CRLConfig, ModalitySpec, MultimodalCRL
 from personax_ml.crl.config import ImageConfig
 from personax_ml.synthetic.variant_mnist import DIGIT, FASHION, VariantMNIST, draw_variant_mnist
 
-IMAGES = ImageConfig(channels=8, depth=2, members=2, link_epochs=12, within_epochs=10)
+IMAGES = ImageConfig(depth=2, link_epochs=12, within_epochs=10, learning_rate=2e-3)
 CONFIG = CRLConfig(
     modalities=(
         ModalitySpec("digit", DIGIT[:2], 2, "digit", (3, 14, 14)),
