@@ -15,7 +15,8 @@ from personax_assets.faces.assets import face_stages
 from personax_assets.release.assets import release_stages
 from personax_assets.report.assets import report_stages
 from personax_assets.resources import Resources
-from personax_assets.schemas import comparison_tables, crl_benchmark, sub_dataset_tables
+from personax_assets.schemas.level2 import crl_benchmark
+from personax_assets.schemas.tables import comparison_tables, sub_dataset_tables
 from personax_assets.stage import Layout, Stage
 from personax_assets.traits.assets import trait_stages
 from personax_assets.traits.calibration_assets import calibration_stages

@@ -8,7 +8,9 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from personax_assets.datasets import SUB_DATASETS, SubDataset
 from personax_assets.migrations import SCHEMA_VERSION
-from personax_assets.schemas import comparison_tables, crl_benchmark, quarantine, sub_dataset_tables
+from personax_assets.schemas.level2 import crl_benchmark
+from personax_assets.schemas.people import quarantine
+from personax_assets.schemas.tables import comparison_tables, sub_dataset_tables
 from personax_assets.table_schema import Column, TableSchema
 from personax_assets.warehouse import STAGES
 
@@ -16,7 +18,7 @@ _OPENING = """\
 # The data model
 
 Every table lies in `warehouse.duckdb`, in the schema of its sub-dataset: `athlepersona.bios`,
-`celebpersona.bios`. This page is written by `make docs` from `personax_assets/schemas.py`, the
+`celebpersona.bios`. This page is written by `make docs` from `personax_assets/schemas/`, the
 registry from which the tables, their checks and their descriptions in the Dagster UI are made
 too; a test keeps the page in step.
 

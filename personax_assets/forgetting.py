@@ -19,7 +19,7 @@ from personax_assets.datasets import SubDataset
 from personax_assets.erasure import INSTEAD, Words
 from personax_assets.errors import PersonaXError
 from personax_assets.resources import Resources
-from personax_assets.schemas import PAIR
+from personax_assets.schemas.level1 import PAIR
 from personax_assets.stage import Layout, Stage
 from personax_assets.warehouse import Transaction
 
@@ -118,7 +118,7 @@ def _raw_rows(
     resources: Resources, sub: SubDataset, person_id: str, names: Sequence[str]
 ) -> pl.DataFrame:
     """Return `record_id, name, raw` of the rows about a person, or about nobody, of that name."""
-    from personax_assets.schemas import raw_bios
+    from personax_assets.schemas.people import raw_bios
 
     rows = resources.warehouse.read(sub.table("raw_bios"), raw_bios(sub))
     if rows.is_empty():

@@ -13,7 +13,8 @@ import polars as pl
 from personax_assets.bios.text import folded_name
 from personax_assets.datasets import SUB_DATASETS, TRAITS, SubDataset
 from personax_assets.resources import Resources
-from personax_assets.schemas import latent_names, sub_dataset_tables
+from personax_assets.schemas.level2 import latent_names
+from personax_assets.schemas.tables import sub_dataset_tables
 from personax_assets.table_schema import TableSchema
 from personax_assets.warehouse import StageRecord
 

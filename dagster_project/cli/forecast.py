@@ -16,8 +16,8 @@ from personax_assets.bios.cleaning import clean_bios
 from personax_assets.datasets import SubDataset
 from personax_assets.errors import PersonaXError
 from personax_assets.resources import Resources
-from personax_assets.schemas import bios as bios_schema
-from personax_assets.schemas import trait_texts
+from personax_assets.schemas.people import bios as bios_schema
+from personax_assets.schemas.traits import trait_texts
 from personax_assets.traits.asking import NOBODY, asking_of, identified, round_to_ask
 from personax_assets.traits.estimate import ASSUMED_LATENCY_S, Estimate, estimate
 from personax_assets.traits.prompts import Request

@@ -12,7 +12,7 @@ from dagster_project.home import Home
 from personax_assets.datasets import SUB_DATASETS, SubDataset
 from personax_assets.errors import PersonaXError
 from personax_assets.resources import Resources
-from personax_assets.schemas import sub_dataset_tables
+from personax_assets.schemas.tables import sub_dataset_tables
 
 _FORMATS = (".parquet", ".csv")
 

@@ -12,7 +12,7 @@ from personax_assets.checks import Check, Verdict
 from personax_assets.errors import SkipStageError
 from personax_assets.figures import figure_metadata
 from personax_assets.planted import planted_factors
-from personax_assets.schemas import latent_names
+from personax_assets.schemas.level2 import latent_names
 from personax_assets.stage import Layout, Stage, StageResult, StageRun, stage
 
 if TYPE_CHECKING:

@@ -11,8 +11,7 @@ import polars as pl
 
 from personax_assets.datasets import TRAITS, SubDataset
 from personax_assets.errors import SkipStageError
-from personax_assets.schemas import (
-    AGGREGATE,
+from personax_assets.schemas.level1 import (
     BOTH,
     COMPARED,
     NEITHER,
@@ -22,6 +21,7 @@ from personax_assets.schemas import (
     level1_comparison,
     shared_variables,
 )
+from personax_assets.schemas.traits import AGGREGATE
 from personax_assets.stage import Layout, Stage, StageResult, StageRun, stage
 
 ALPHA = 0.05
@@ -129,7 +129,7 @@ def compared(
     Returns
     -------
     DataFrame
-        Columns as in `schemas.level1_comparison`, one row per test that both tables have.
+        Columns as in `schemas.level1.level1_comparison`, one row per test that both tables have.
     """
     left, right = (
         _of_shared(*one, shared_variables(subs)) for one in zip(subs, tests, strengths, strict=True)

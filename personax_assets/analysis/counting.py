@@ -10,7 +10,8 @@ from dataclasses import dataclass
 import polars as pl
 
 from personax_assets.datasets import TRAITS, SubDataset
-from personax_assets.schemas import AGGREGATE, PAIR, score_column
+from personax_assets.schemas.level1 import PAIR, score_column
+from personax_assets.schemas.traits import AGGREGATE
 from personax_ml.independence.columns import VariableSpec
 from personax_ml.independence.counts import add_counts, count_people, subtract_counts
 
@@ -25,9 +26,9 @@ class Counted:
     Parameters
     ----------
     people : DataFrame
-        Who was counted with which values, as in `schemas.independence_people`.
+        Who was counted with which values, as in `schemas.level1.independence_people`.
     counts : DataFrame
-        What that came to, as in `schemas.independence_counts`.
+        What that came to, as in `schemas.level1.independence_counts`.
     """
 
     people: pl.DataFrame

@@ -13,7 +13,8 @@ from personax_assets.checks import Check, Verdict
 from personax_assets.errors import SkipStageError
 from personax_assets.figures import figure_metadata
 from personax_assets.progress import progress
-from personax_assets.schemas import AGGREGATE, PAIR, TEST_KEY, TESTS
+from personax_assets.schemas.level1 import PAIR, TEST_KEY, TESTS
+from personax_assets.schemas.traits import AGGREGATE
 from personax_assets.stage import Layout, Stage, StageResult, StageRun, stage
 
 if TYPE_CHECKING:

@@ -15,7 +15,7 @@ from personax_assets.errors import PersonaXError
 from personax_assets.pictures import places
 from personax_assets.progress import progress
 from personax_assets.resources import Sources
-from personax_assets.schemas import quarantine
+from personax_assets.schemas.people import quarantine
 from personax_assets.stage import Layout, Stage, StageResult, StageRun, Write, stage
 from personax_assets.warehouse import Transaction
 

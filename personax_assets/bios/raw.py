@@ -13,7 +13,7 @@ from typing import Any
 import polars as pl
 
 from personax_assets.datasets import SubDataset
-from personax_assets.schemas import quarantine, raw_bios
+from personax_assets.schemas.people import quarantine, raw_bios
 
 QUARANTINE_SCHEMA = quarantine("quarantine").polars
 

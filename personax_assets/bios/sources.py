@@ -13,7 +13,7 @@ import polars as pl
 
 from personax_assets.bios.raw import QUARANTINE_SCHEMA, RawBatch
 from personax_assets.datasets import SubDataset
-from personax_assets.schemas import raw_bios
+from personax_assets.schemas.people import raw_bios
 
 if TYPE_CHECKING:
     from personax_assets.bios.rosters import RosterList

@@ -21,7 +21,7 @@ from personax_assets.faces.decoding import FORMATS, MAX_BYTES, MAX_PIXELS, Pixel
 from personax_assets.faces.detection import DETECTOR, DETECTOR_VERSION, Box, detect
 from personax_assets.faces.photographs import Photograph
 from personax_assets.faces.pool import Lost, isolated_map
-from personax_assets.schemas import face_crops
+from personax_assets.schemas.faces import face_crops
 
 BATCH = 500
 """Rows that `crop_faces` hands out together."""

@@ -37,7 +37,7 @@ _TURNS = {
 
 @dataclass(frozen=True)
 class Refusal:
-    """Why a photograph gives no face: one of `schemas.PHOTOGRAPH_STATUSES`, and the details."""
+    """Why a photograph gives no face: one of `PHOTOGRAPH_STATUSES`, and the details."""
 
     status: str
     detail: str

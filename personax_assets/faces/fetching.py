@@ -20,7 +20,7 @@ from personax_assets.datasets import SubDataset
 from personax_assets.faces.decoding import MAX_BYTES
 from personax_assets.faces.mediawiki import WikiFile, describe, is_wiki_file
 from personax_assets.faces.photographs import SEPARATOR
-from personax_assets.schemas import photographs as photographs_schema
+from personax_assets.schemas.people import photographs as photographs_schema
 from personax_assets.web import Client, Polite, Response, WebError
 
 TRANSIENT = ("unreachable", "http_error")

@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 
 from personax_assets.datasets import TRAITS, SubDataset
 from personax_assets.release.binning import Binning, ladder
-from personax_assets.schemas import AGGREGATE, score_column
+from personax_assets.schemas.level1 import score_column
+from personax_assets.schemas.traits import AGGREGATE
 
 _COUNTED = {
     "rater": pl.String,

@@ -21,7 +21,7 @@ from personax_assets.release.facts import ReleaseFacts
 from personax_assets.release.page import release_page
 from personax_assets.release.tables import BINS, COUNTS, EMBEDDINGS, PEOPLE
 from personax_assets.report.write import render
-from personax_assets.schemas import AGGREGATE
+from personax_assets.schemas.traits import AGGREGATE
 
 GUIDELINES = "USAGE.md"
 CARD = "README.md"

@@ -14,7 +14,8 @@ from personax_assets.release.counts import Level1Counts
 from personax_assets.release.gate import Bars, Obfuscated
 from personax_assets.release.plan import Plan
 from personax_assets.release.utility import Agreement
-from personax_assets.schemas import AGGREGATE, score_column
+from personax_assets.schemas.level1 import score_column
+from personax_assets.schemas.traits import AGGREGATE
 
 
 @dataclass(frozen=True)

@@ -48,7 +48,7 @@ from personax_assets.release.utility import (
     released_decisions,
 )
 from personax_assets.release.writing import put_in_place, staged
-from personax_assets.schemas import score_column
+from personax_assets.schemas.level1 import score_column
 
 if TYPE_CHECKING:
     from personax_assets.release.attacks import Linkage

@@ -12,7 +12,8 @@ from personax_assets.datasets import TRAITS
 from personax_assets.release.binning import Binning
 from personax_assets.release.keys import ReleaseKey
 from personax_assets.release.plan import Generalised
-from personax_assets.schemas import AGGREGATE, score_column
+from personax_assets.schemas.level1 import score_column
+from personax_assets.schemas.traits import AGGREGATE
 
 PEOPLE = "people.parquet"
 COUNTS = "level1_counts.parquet"

@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 from personax_assets.analysis.counting import counted, kinds_of
 from personax_assets.datasets import TRAITS, SubDataset
 from personax_assets.release.binning import Binning
-from personax_assets.schemas import AGGREGATE, PAIR, TESTS
+from personax_assets.schemas.level1 import PAIR, TESTS
+from personax_assets.schemas.traits import AGGREGATE
 
 if TYPE_CHECKING:
     from personax_ml.independence.columns import ColumnError

@@ -13,7 +13,8 @@ from personax_assets.datasets import SUB_DATASETS, SubDataset
 from personax_assets.planted import planted_factors
 from personax_assets.report.model import PlantedTruth, RunInfo, SubDatasetReport, Training
 from personax_assets.resources import Resources
-from personax_assets.schemas import level1_comparison, sub_dataset_tables
+from personax_assets.schemas.level1 import level1_comparison
+from personax_assets.schemas.tables import sub_dataset_tables
 from personax_assets.table_schema import TableSchema
 
 CROPS_SHOWN = 60

@@ -39,7 +39,7 @@ from personax_assets.report.words import (
     trait_header,
     variable_label,
 )
-from personax_assets.schemas import BOTH, COMPARED, NEITHER, TESTS, shared_variables
+from personax_assets.schemas.level1 import BOTH, COMPARED, NEITHER, TESTS, shared_variables
 
 
 def side_by_side_section(reports: Sequence[SubDatasetReport]) -> Section:

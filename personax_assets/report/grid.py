@@ -21,7 +21,8 @@ from personax_assets.report.words import (
     number,
     variable_label,
 )
-from personax_assets.schemas import AGGREGATE, TESTS
+from personax_assets.schemas.level1 import TESTS
+from personax_assets.schemas.traits import AGGREGATE
 
 ALPHA = 0.05
 

@@ -59,7 +59,8 @@ from personax_assets.report.words import (
     trait_header,
     variable_label,
 )
-from personax_assets.schemas import AGGREGATE, TESTS
+from personax_assets.schemas.level1 import TESTS
+from personax_assets.schemas.traits import AGGREGATE
 
 STRONGEST = 10
 """Dependencies told in words."""

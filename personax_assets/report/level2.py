@@ -48,7 +48,7 @@ from personax_assets.report.words import (
     trait_header,
     variable_label,
 )
-from personax_assets.schemas import latent_names
+from personax_assets.schemas.level2 import latent_names
 
 STRENGTHS = (0.1, 0.2, 0.35, 0.5, 0.7)
 """Steps of a correlation's absolute value."""

@@ -12,7 +12,7 @@ from personax_assets.report.grid import main_grid, main_rows
 from personax_assets.report.metrics import headline_metrics
 from personax_assets.report.model import SubDatasetReport
 from personax_assets.report.words import TEST_NAMES, clean, count, number, quantity
-from personax_assets.schemas import BOTH, NEITHER, TESTS
+from personax_assets.schemas.level1 import BOTH, NEITHER, TESTS
 from personax_assets.warehouse import StageRecord
 
 

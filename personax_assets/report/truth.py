@@ -35,7 +35,7 @@ from personax_assets.report.words import (
     trait_header,
     variable_label,
 )
-from personax_assets.schemas import TESTS
+from personax_assets.schemas.level1 import TESTS
 
 RUNGS = ("none", "weak", "medium", "strong")
 

@@ -24,7 +24,7 @@ import numpy as np
 import polars as pl
 
 from personax_assets.datasets import TRAITS, SubDataset
-from personax_assets.schemas import prompt_calibration
+from personax_assets.schemas.traits import prompt_calibration
 from personax_assets.traits.prompts import (
     DEFAULT_PROMPT,
     WITHHELD,

@@ -13,7 +13,7 @@ from typing import Any
 import polars as pl
 
 from personax_assets.datasets import SUB_DATASETS, SubDataset
-from personax_assets.schemas import trait_texts
+from personax_assets.schemas.traits import trait_texts
 from personax_assets.traits.batch import BatchRun
 from personax_assets.traits.budget import Budget, check_budget
 from personax_assets.traits.client import rater_key

@@ -15,8 +15,8 @@ from types import MappingProxyType
 import polars as pl
 
 from personax_assets.datasets import SUB_DATASETS, TRAITS
-from personax_assets.schemas import ANSWER_STATUSES
-from personax_assets.schemas import rater_quality as quality_schema
+from personax_assets.schemas.traits import ANSWER_STATUSES
+from personax_assets.schemas.traits import rater_quality as quality_schema
 
 BOOTSTRAP_SEED = 20_240
 EVERYTHING = "all"

@@ -34,7 +34,7 @@ def write_raw(n: int, day: int) -> None:
 
     from dagster_project.build import build_resources
     from personax_assets.datasets import ATHLEPERSONA, LEAGUES
-    from personax_assets.schemas import raw_bios
+    from personax_assets.schemas.people import raw_bios
 
     rng = np.random.default_rng(COHORT_SEED)
     key = np.arange(n)

@@ -38,7 +38,7 @@ from personax_assets.release.gate import (
 from personax_assets.release.make import DIMENSIONS, Material, publish
 from personax_assets.release.plan import generalise
 from personax_assets.release.utility import predicted_share
-from personax_assets.schemas import score_column
+from personax_assets.schemas.level1 import score_column
 from personax_ml.obfuscation import obfuscate
 from personax_ml.synthetic import (
     SCALES,

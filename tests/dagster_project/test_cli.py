@@ -21,7 +21,7 @@ from dagster_project.cli.run import chosen_sub_datasets, complain
 from dagster_project.graph import stages_of
 from personax_assets.datasets import ATHLEPERSONA
 from personax_assets.resources import SourceConfig
-from personax_assets.schemas import latent_names
+from personax_assets.schemas.level2 import latent_names
 from personax_assets.warehouse import StageRecord
 
 
@@ -261,7 +261,7 @@ def test_no_invented_people_come_unasked_to_a_home_of_real_ones(
 
 
 def warehouse_with_latents(home: Path) -> None:
-    from personax_assets.schemas import sub_dataset_tables
+    from personax_assets.schemas.tables import sub_dataset_tables
     from personax_assets.warehouse import Warehouse
 
     tables = sub_dataset_tables(ATHLEPERSONA)

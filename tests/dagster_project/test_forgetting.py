@@ -20,7 +20,8 @@ from personax_assets.analysis.counting import counted, people_of
 from personax_assets.bios.forgotten import FILE
 from personax_assets.datasets import ATHLEPERSONA, SUB_DATASETS
 from personax_assets.resources import Resources
-from personax_assets.schemas import independence_counts, independence_people, photographs
+from personax_assets.schemas.level1 import independence_counts, independence_people
+from personax_assets.schemas.people import photographs
 from personax_assets.traits.journal import Journal
 from tests.dagster_project.kit import World, rater, refreshed, resources_of, table
 from tests.dagster_project.test_raters import files_with

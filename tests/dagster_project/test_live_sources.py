@@ -19,7 +19,7 @@ from personax_assets.datasets import ATHLEPERSONA, CELEBPERSONA, SubDataset
 from personax_assets.report.collect import collect
 from personax_assets.report.summary import summary_rows
 from personax_assets.resources import Resources, SourceConfig, Sources
-from personax_assets.schemas import sub_dataset_tables
+from personax_assets.schemas.tables import sub_dataset_tables
 from personax_assets.stage import stale
 from personax_assets.web import Client, Polite
 from tests.loopback import Loopback, load, oxigraph, relay, served

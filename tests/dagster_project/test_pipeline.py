@@ -20,7 +20,9 @@ from dagster_project.profiles import sources_of
 from personax_assets.changes import run_changes
 from personax_assets.datasets import ATHLEPERSONA, SUB_DATASETS, TRAITS
 from personax_assets.resources import Resources, SourceConfig
-from personax_assets.schemas import latent_names, level1_comparison, sub_dataset_tables
+from personax_assets.schemas.level1 import level1_comparison
+from personax_assets.schemas.level2 import latent_names
+from personax_assets.schemas.tables import sub_dataset_tables
 from personax_assets.stage import stale
 
 PEOPLE = {"athlepersona": 150, "celebpersona": 130}

@@ -16,7 +16,7 @@ from personax_assets.errors import PersonaXError
 from personax_assets.execution import execute
 from personax_assets.release.assets import ACCEPT_TAG, BAR_TAGS, EMBEDDINGS_TAG
 from personax_assets.resources import Resources
-from personax_assets.schemas import sub_dataset_tables
+from personax_assets.schemas.tables import sub_dataset_tables
 from personax_assets.stage import StageRun
 from tests.personax_assets.release.conftest import material, quick_level1
 

@@ -13,7 +13,7 @@ from personax_assets.bios.history import row_hashes
 from personax_assets.datasets import ATHLEPERSONA
 from personax_assets.errors import PersonaXError
 from personax_assets.migrations import MIGRATIONS, VERSION, Migration, bring_up_to_date
-from personax_assets.schemas import bios_history
+from personax_assets.schemas.people import bios_history
 from personax_assets.warehouse import Warehouse
 from tests.dagster_project.kit import World, refreshed, resources_of, table
 

@@ -21,7 +21,7 @@ from personax_assets.bios.cleaning.versions import current, distinct_versions, o
 from personax_assets.bios.raw import QUARANTINE_SCHEMA
 from personax_assets.bios.text import shown
 from personax_assets.datasets import SubDataset
-from personax_assets.schemas import bios as bios_schema
+from personax_assets.schemas.people import bios as bios_schema
 
 _TRUE, _FALSE = ("true", "1", "1.0", "yes"), ("false", "0", "-1", "0.0", "-1.0", "no")
 

@@ -36,7 +36,7 @@ from personax_assets.bios.rosters.values import (
 )
 from personax_assets.bios.text import shown
 from personax_assets.datasets import ATHLEPERSONA, LEAGUES
-from personax_assets.schemas import raw_bios
+from personax_assets.schemas.people import raw_bios
 
 RAW_SCHEMA = raw_bios(ATHLEPERSONA).polars
 

@@ -15,7 +15,7 @@ from personax_assets.analysis.comparison import STRENGTHS, compared, strengths_o
 from personax_assets.datasets import ATHLEPERSONA, CELEBPERSONA, SubDataset
 from personax_assets.execution import execute
 from personax_assets.resources import Resources
-from personax_assets.schemas import independence_people, independence_tests
+from personax_assets.schemas.level1 import independence_people, independence_tests
 from personax_assets.stage import Stage, StageRun, stale
 from personax_assets.warehouse import StageRecord
 

@@ -17,14 +17,14 @@ from personax_assets.analysis.independence import independence_stage
 from personax_assets.datasets import ATHLEPERSONA, CELEBPERSONA, LEAGUES, TRAITS
 from personax_assets.execution import Outcome, execute
 from personax_assets.resources import Resources
-from personax_assets.schemas import (
+from personax_assets.schemas.level1 import (
     PAIR,
     TEST_KEY,
     TESTS,
     independence_counts,
     independence_people,
-    sub_dataset_tables,
 )
+from personax_assets.schemas.tables import sub_dataset_tables
 from personax_assets.stage import Layout, StageRun
 from personax_ml.independence import independence_grid
 

@@ -24,7 +24,7 @@ from personax_assets.analysis.registry import (
 from personax_assets.analysis.tracking import Tracking
 from personax_assets.datasets import ATHLEPERSONA
 from personax_assets.errors import PersonaXError, SkipStageError
-from personax_assets.schemas import latent_names, latents
+from personax_assets.schemas.level2 import latent_names, latents
 from personax_ml.crl import MultimodalCRL
 from tests.personax_assets.analysis.conftest import RATERS, Tables, Trained, publish
 

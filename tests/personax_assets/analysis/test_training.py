@@ -18,7 +18,7 @@ from personax_assets.analysis.measurements import MeasuredPeople, measured_peopl
 from personax_assets.analysis.training import crl_config, train_model
 from personax_assets.datasets import ATHLEPERSONA, CELEBPERSONA, SubDataset
 from personax_assets.errors import SkipStageError
-from personax_assets.schemas import latent_graph, latent_names
+from personax_assets.schemas.level2 import latent_graph, latent_names
 from tests.personax_assets.analysis.conftest import RATERS, Tables, Trained
 
 

@@ -11,7 +11,7 @@ import yaml
 from personax_assets.bios.cleaning import CleanBatch
 from personax_assets.bios.rosters import RosterList, load_rosters
 from personax_assets.datasets import ATHLEPERSONA, SubDataset
-from personax_assets.schemas import bios_history, raw_bios
+from personax_assets.schemas.people import bios_history, raw_bios
 
 
 def raw_rows(rows: Sequence[Mapping[str, Any]], sub: SubDataset = ATHLEPERSONA) -> pl.DataFrame:

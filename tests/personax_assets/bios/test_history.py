@@ -12,7 +12,7 @@ from personax_assets.bios import history as history_module
 from personax_assets.bios.cleaning import clean_bios
 from personax_assets.bios.history import HistoryDelta, history_delta, row_hashes
 from personax_assets.datasets import ATHLEPERSONA
-from personax_assets.schemas import bios_history
+from personax_assets.schemas.people import bios_history
 from tests.personax_assets.bios.builders import empty_history, raw_rows
 
 NOW = datetime(2025, 12, 1)

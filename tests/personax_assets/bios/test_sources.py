@@ -8,7 +8,7 @@ import pytest
 from personax_assets.bios.cleaning import clean_bios
 from personax_assets.bios.sources import BioSource, RosterSource, SyntheticSource
 from personax_assets.datasets import ATHLEPERSONA, CELEBPERSONA, SubDataset
-from personax_assets.schemas import raw_bios
+from personax_assets.schemas.people import raw_bios
 from personax_ml.synthetic import draw_cohort
 from tests.personax_assets.bios.builders import (
     ENTRY,

@@ -14,7 +14,7 @@ from personax_assets.faces import crops
 from personax_assets.faces.crops import CropRow, crop_faces, cut_out, expected_hashes, process
 from personax_assets.faces.detection import Box
 from personax_assets.faces.photographs import Photograph, PhotographFile, RefusedFile
-from personax_assets.schemas import PHOTOGRAPH_STATUSES, face_crops
+from personax_assets.schemas.faces import PHOTOGRAPH_STATUSES, face_crops
 from tests.personax_assets.faces.pictures import Bytes, astronaut, encoded, gradient, portrait
 
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from personax_assets.faces.decoding import MAX_BYTES, MAX_PIXELS, Pixels, Refusal, decode
-from personax_assets.schemas import PHOTOGRAPH_STATUSES
+from personax_assets.schemas.faces import PHOTOGRAPH_STATUSES
 from tests.personax_assets.faces.pictures import encoded, gradient, png
 
 PICTURE = Image.fromarray(gradient())

@@ -17,7 +17,7 @@ from personax_assets.faces.fetching import (
     fetcher,
 )
 from personax_assets.faces.photographs import PhotographFolder
-from personax_assets.schemas import photographs
+from personax_assets.schemas.people import photographs
 from personax_assets.web import Client, Polite
 from tests.loopback import Answer, Loopback, served
 from tests.wiki import Wiki, portrait

@@ -11,7 +11,9 @@ from PIL import Image
 
 from personax_assets.datasets import ATHLEPERSONA, CELEBPERSONA, LEAGUES, TRAITS, SubDataset
 from personax_assets.report.model import PlantedTruth, RunInfo, SubDatasetReport, Training
-from personax_assets.schemas import TESTS, latent_names, sub_dataset_tables
+from personax_assets.schemas.level1 import TESTS
+from personax_assets.schemas.level2 import latent_names
+from personax_assets.schemas.tables import sub_dataset_tables
 
 RATERS = ("chatgpt", "gemini", "llama")
 OCCUPATIONS = ("actor", "singer", "writer")

@@ -21,7 +21,7 @@ from personax_assets.report.svg import drawing_style
 from personax_assets.report.traits import traits_section
 from personax_assets.report.truth import recovery, truth_section
 from personax_assets.report.words import p_short, short
-from personax_assets.schemas import TESTS
+from personax_assets.schemas.level1 import TESTS
 
 
 def tables(section: Section) -> list[Table]:

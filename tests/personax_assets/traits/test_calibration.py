@@ -7,7 +7,7 @@ import polars as pl
 import pytest
 
 from personax_assets.datasets import ATHLEPERSONA, TRAITS
-from personax_assets.schemas import prompt_answers, prompt_calibration
+from personax_assets.schemas.traits import prompt_answers, prompt_calibration
 from personax_assets.traits.calibration import (
     ARMS,
     FULL,

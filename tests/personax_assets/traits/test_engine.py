@@ -22,7 +22,7 @@ import polars as pl
 import pytest
 
 from personax_assets.datasets import ATHLEPERSONA, TRAITS
-from personax_assets.schemas import trait_texts
+from personax_assets.schemas.traits import trait_texts
 from personax_assets.traits import run
 from personax_assets.traits.budget import Budget, BudgetError
 from personax_assets.traits.client import RaterUnavailableError

@@ -4,7 +4,7 @@ import pytest
 from sklearn.metrics import cohen_kappa_score
 
 from personax_assets.datasets import ATHLEPERSONA, TRAITS
-from personax_assets.schemas import rater_quality as schema
+from personax_assets.schemas.traits import rater_quality as schema
 from personax_assets.traits.engine import annotate, not_rated
 from personax_assets.traits.journal import Journal
 from personax_assets.traits.prompts import build_requests

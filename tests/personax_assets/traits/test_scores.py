@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from personax_assets.datasets import ATHLEPERSONA, TRAITS
-from personax_assets.schemas import trait_scores as schema
+from personax_assets.schemas.traits import trait_scores as schema
 from personax_assets.traits.scores import trait_scores
 
 RATERS = ("chatgpt", "gemini", "llama")

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from personax_assets.datasets import SUB_DATASETS
-from personax_assets.schemas import independence_tests
+from personax_assets.schemas.level1 import independence_tests
 from personax_ml.independence import VariableSpec, independence_grid
 from personax_ml.independence.grid import SCHEMA, benjamini_hochberg
 from tests.personax_ml.independence.conftest import KINDS

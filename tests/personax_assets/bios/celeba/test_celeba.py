@@ -15,7 +15,7 @@ from personax_assets.bios.cleaning import clean_bios
 from personax_assets.bios.descriptions import load_description
 from personax_assets.bios.rosters import RosterError
 from personax_assets.datasets import CELEBPERSONA, FACE_ATTRIBUTES
-from personax_assets.schemas import raw_bios
+from personax_assets.schemas.people import raw_bios
 from tests.personax_assets.bios.celeba.copies import IMAGES, NAMES, attribute_lines, write
 
 

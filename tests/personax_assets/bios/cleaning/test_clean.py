@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from personax_assets.bios.cleaning import CleanBatch, clean_bios
 from personax_assets.datasets import ATHLEPERSONA, CELEBPERSONA, FACE_ATTRIBUTES
-from personax_assets.schemas import bios as bios_schema
+from personax_assets.schemas.people import bios as bios_schema
 from tests.personax_assets.bios.builders import assert_accounted, raw_rows
 
 HOSTILE = (

@@ -16,7 +16,7 @@ from personax_assets.bios.raw import RawBatch
 from personax_assets.bios.rosters import RosterError
 from personax_assets.datasets import ATHLEPERSONA, CELEBPERSONA
 from personax_assets.errors import PersonaXError, TermsError
-from personax_assets.schemas import raw_bios
+from personax_assets.schemas.people import raw_bios
 from tests.loopback import Answer, Request, served
 
 COLUMNS = """\

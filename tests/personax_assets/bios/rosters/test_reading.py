@@ -20,7 +20,7 @@ from personax_assets.bios.rosters import (
 )
 from personax_assets.bios.rosters.files import ROW
 from personax_assets.datasets import ATHLEPERSONA
-from personax_assets.schemas import raw_bios
+from personax_assets.schemas.people import raw_bios
 from tests.personax_assets.bios.builders import ENTRY, HEADER, players, roster_list, write_players
 from tests.personax_assets.bios.cleaning.test_clean import HOSTILE
 

@@ -15,7 +15,7 @@ from personax_assets.bios.sources import BioSource
 from personax_assets.bios.wikidata import WikidataSource
 from personax_assets.bios.wikidata.endpoint import EndpointError
 from personax_assets.datasets import ATHLEPERSONA, LEAGUES
-from personax_assets.schemas import raw_bios
+from personax_assets.schemas.people import raw_bios
 from tests.loopback import Loopback
 from tests.personax_assets.bios.wikidata import world
 from tests.personax_assets.bios.wikidata.conftest import Clock
