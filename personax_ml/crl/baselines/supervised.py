@@ -1,6 +1,7 @@
 """The ceiling: our networks, told the truth."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import torch
@@ -14,11 +15,12 @@ from personax_ml.crl.images.reduction import device
 
 
 class PlaceAndPattern(nn.Module):
-    """The sum of a network of places and one of patterns, at the size that ours has."""
+    """The sum of a network of places and one of patterns, with twice the maps that ours has."""
 
     def __init__(self, shape: tuple[int, int, int], width: int) -> None:
         super().__init__()
-        config = ImageConfig()
+        ours = ImageConfig()
+        config = replace(ours, channels=2 * ours.channels)
         self.place = PlaceNet(width, shape, config)
         self.pattern = PatternNet(width, shape, config)
 

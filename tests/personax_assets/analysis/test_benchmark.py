@@ -26,6 +26,7 @@ HASTE = comparison.Settings(
     ImageConfig(channels=2, depth=1, members=1, link_epochs=1, within_epochs=1),
     flow_epochs=1,
     effort=Effort(epochs=1),
+    ceiling=Effort(epochs=1),
 )
 
 
