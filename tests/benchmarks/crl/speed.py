@@ -1,7 +1,8 @@
 """Seconds and peak memory of a fit at the paper's shapes, beside the paper's kind of network.
 
-Data are random, with twenty factors behind them; a fit runs to convergence of the held-out loss
-(early stopping), everything included. Memory is the peak resident memory of a process of its own,
+Data are random, with twenty factors behind them; a fit runs until the held-out loss has not
+improved for a while or the configured number of epochs is done (`best_epoch` tells which),
+everything included. Memory is the peak resident memory of a process of its own,
 the data among it (191 MiB for the athletes, 502 MiB for the public figures).
 
 `paper_like` trains all rows at once through a network with an encoder and a decoder of one hidden
