@@ -11,6 +11,7 @@ from importlib.resources import files
 from pathlib import Path
 
 from personax_assets.errors import PersonaXError
+from personax_assets.report import FOLDER as REPORT
 
 PROJECT_ROOT = Path(__file__).resolve().parent.parent
 
@@ -75,7 +76,7 @@ class Home:
     @property
     def report(self) -> Path:
         """The HTML report."""
-        return self.root / "report"
+        return self.root / REPORT
 
     @property
     def release(self) -> Path:

@@ -246,7 +246,8 @@ def _conclude(
     tags: Mapping[str, str],
 ) -> int:
     """Bring the stages up to date, say how that went, and return the exit status."""
-    from personax_assets.report.anew import FOLDER, write_anew
+    from personax_assets.report import FOLDER
+    from personax_assets.report.anew import write_anew
     from personax_assets.report.write import INDEX
 
     todo = stale(stages, resources, {stage.key for stage in stages})

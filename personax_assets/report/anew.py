@@ -7,13 +7,11 @@ page looks like (`write`).
 from pathlib import Path
 
 from personax_assets.errors import PersonaXError
+from personax_assets.report import FOLDER
 from personax_assets.report.collect import collect_all, collect_comparison, run_info
 from personax_assets.report.model import SubDatasetReport
 from personax_assets.report.write import write_report
 from personax_assets.resources import Resources
-
-FOLDER = "report"
-"""Where in a home the pages are."""
 
 
 def write_anew(resources: Resources) -> tuple[Path, list[SubDatasetReport]]:

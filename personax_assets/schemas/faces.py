@@ -1,7 +1,7 @@
 """Tables of faces: crops and embeddings."""
 
 from personax_assets.datasets import SubDataset
-from personax_assets.schemas.columns import INPUT_HASH, PERSON, key
+from personax_assets.schemas.columns import INPUT_HASH, MEASUREMENT, PERSON, PERSON_ID, key
 from personax_assets.table_schema import EMBEDDING, Column, TableSchema
 
 PHOTOGRAPH_STATUSES = (
@@ -23,8 +23,8 @@ def face_crops(sub: SubDataset) -> TableSchema:
         f"One photograph of one {sub.person}: the face found in it, or why there is none.",
         ("person_id", "measurement"),
         (
-            key("person_id", PERSON, "bios.person_id"),
-            key("measurement", "Photograph number, from 1.", type="SMALLINT"),
+            PERSON_ID,
+            MEASUREMENT,
             Column(
                 "status",
                 "VARCHAR",

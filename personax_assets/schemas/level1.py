@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from personax_assets.datasets import DEFAULT_RATERS, TRAITS, SubDataset
-from personax_assets.schemas.columns import PERSON, key
+from personax_assets.schemas.columns import PERSON_ID, TRAIT, key
 from personax_assets.schemas.people import bios
 from personax_assets.schemas.traits import AGGREGATE
 from personax_assets.table_schema import Column, TableSchema
@@ -32,7 +32,7 @@ def independence_people(sub: SubDataset, raters: Sequence[str] = DEFAULT_RATERS)
         f"One {sub.person} with the values under which the counts of Level I hold it.",
         ("person_id",),
         (
-            key("person_id", PERSON, "bios.person_id"),
+            PERSON_ID,
             *(
                 replace(columns[v.name], nullable=True, lineage=(f"bios.{v.name}",))
                 for v in sub.variables
@@ -62,7 +62,7 @@ def independence_counts(sub: SubDataset) -> TableSchema:
         (*PAIR, "stratum", "score", "number", "label"),
         (
             key("rater", "`aggregate`, or a rater's name."),
-            Column("trait", "VARCHAR", "Big Five trait.", nullable=False, values=TRAITS),
+            TRAIT,
             key("variable", "Column of `bios`."),
             Column("stratum", "VARCHAR", f"The {sub.stratum}; NULL if unknown.",
                    lineage=(f"{counted}.{sub.stratum}",)),
@@ -91,7 +91,7 @@ def independence_tests(sub: SubDataset) -> TableSchema:
             ),
             Column("rater", "VARCHAR", "`aggregate`, or a rater's name.", nullable=False),
             Column("given", "VARCHAR", "Variable conditioned on; NULL for none."),
-            Column("trait", "VARCHAR", "Big Five trait.", nullable=False, values=TRAITS),
+            TRAIT,
             Column("variable", "VARCHAR", "Column of `bios`.", nullable=False),
             Column("test", "VARCHAR", "The test.", nullable=False, values=TESTS),
             Column("statistic", "DOUBLE", "The test's statistic.", lineage=data),

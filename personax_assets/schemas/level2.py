@@ -1,7 +1,7 @@
 """Tables of Level II: latents, their graph, and the benchmark."""
 
 from personax_assets.datasets import SubDataset
-from personax_assets.schemas.columns import INPUT_HASH, PERSON, key
+from personax_assets.schemas.columns import INPUT_HASH, PERSON_ID, key
 from personax_assets.table_schema import Column, TableSchema
 
 
@@ -20,7 +20,7 @@ def latents(sub: SubDataset) -> TableSchema:
         f"The latents of one {sub.person} by the registered champion model.",
         ("person_id",),
         (
-            key("person_id", PERSON, "bios.person_id"),
+            PERSON_ID,
             *(
                 Column(
                     name,

@@ -3,7 +3,15 @@
 from dataclasses import replace
 
 from personax_assets.datasets import LEAGUES, SubDataset
-from personax_assets.schemas.columns import INPUT_HASH, PERSON, PLACE, key
+from personax_assets.schemas.columns import (
+    INPUT_HASH,
+    MEASUREMENT,
+    PERSON,
+    PERSON_ID,
+    PLACE,
+    SOURCE_ROW,
+    key,
+)
 from personax_assets.table_schema import Column, TableSchema
 
 FETCH_STATUSES = (
@@ -48,8 +56,7 @@ def raw_bios(sub: SubDataset) -> TableSchema:
         (
             key("record_id", "Hash of source, file, row number and content."),
             Column("source", "VARCHAR", "Name of the source.", nullable=False),
-            Column("source_file", "VARCHAR", "File or address the row is from.", nullable=False),
-            Column("source_row", "BIGINT", "Row number in it, the first data row is 1."),
+            *SOURCE_ROW,
             Column("source_id", "VARCHAR", "The source's own id of the person."),
             Column("name", "VARCHAR", "Full name."),
             Column("birth_date", "VARCHAR", "Birth date as the source writes it."),
@@ -185,8 +192,7 @@ def quarantine(table: str, partitioned: bool = False) -> TableSchema:
         "One source row that could not be used, with the reason.",
         (*(("partition",) if partitioned else ()), "source_file", "source_row", "field", "reason"),
         (
-            Column("source_file", "VARCHAR", "File or address the row is from.", nullable=False),
-            Column("source_row", "BIGINT", "Row number in it, the first data row is 1."),
+            *SOURCE_ROW,
             Column("field", "VARCHAR", "The field at fault; NULL for the row as a whole."),
             Column("reason", "VARCHAR", "What is wrong and what would mend it.", nullable=False),
             Column("raw_row", "VARCHAR", "The row as read."),
@@ -202,8 +208,8 @@ def photographs(sub: SubDataset) -> TableSchema:
         f"One photograph of one {sub.person} on the web: the file, or why there is none.",
         ("person_id", "measurement"),
         (
-            key("person_id", PERSON, "bios.person_id"),
-            key("measurement", "Photograph number, from 1.", type="SMALLINT"),
+            PERSON_ID,
+            MEASUREMENT,
             Column(
                 "status",
                 "VARCHAR",

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import get_args
 
 from personax_assets.datasets import DEFAULT_RATERS, TRAITS, SubDataset
-from personax_assets.schemas.columns import INPUT_HASH, PERSON, key
+from personax_assets.schemas.columns import INPUT_HASH, PERSON_ID, TRAIT, key
 from personax_assets.table_schema import EMBEDDING, Column, TableSchema
 from personax_assets.traits.outcomes import Outcome
 
@@ -23,7 +23,7 @@ def trait_texts(sub: SubDataset, rater: str) -> TableSchema:
         f"One rater's answer about one {sub.person}, or why there is none.",
         ("person_id",),
         (
-            key("person_id", PERSON, "bios.person_id"),
+            PERSON_ID,
             *(
                 Column(
                     f"{trait}_text", "VARCHAR", f"What the rater says about {trait}.", lineage=asked
@@ -97,8 +97,8 @@ def trait_scores(sub: SubDataset, raters: Sequence[str] = DEFAULT_RATERS) -> Tab
         f"One trait of one {sub.person}: each rater's score and their median.",
         ("person_id", "trait"),
         (
-            key("person_id", PERSON, "bios.person_id"),
-            Column("trait", "VARCHAR", "Big Five trait.", nullable=False, values=TRAITS),
+            PERSON_ID,
+            TRAIT,
             *(
                 Column(
                     rater,
@@ -155,7 +155,7 @@ def prompt_answers(sub: SubDataset) -> TableSchema:
         f"One rater's answer to one wording of the question about one {sub.person}.",
         ("person_id", "rater", "arm", "repeat"),
         (
-            key("person_id", PERSON, "bios.person_id"),
+            PERSON_ID,
             key("rater", "The rater."),
             key("arm", "The prompt: a variant, or what it leaves out or swaps."),
             key("repeat", "Which repetition of the question, from 0.", type="SMALLINT"),
@@ -212,7 +212,7 @@ def text_embeddings(sub: SubDataset, raters: Sequence[str] = DEFAULT_RATERS) -> 
         f"One rater's text about one {sub.person}, embedded with the name masked.",
         ("person_id", "rater"),
         (
-            key("person_id", PERSON, "bios.person_id"),
+            PERSON_ID,
             key("rater", "Who wrote the text."),
             Column(
                 "embedding",
